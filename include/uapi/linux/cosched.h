@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * cosched: the binary interface between programs, the module, and BPF
+ *
+ * This header is the manual of /dev/cosched and of the records that the
+ * module's tracepoints carry. It is frozen: fields are only ever added at the
+ * end of a struct, values are only ever added to an enum, and a struct that
+ * grew is still accepted at its old size. It is the one header that the
+ * kernel module, the BPF scheduler and user space share.
+ *
+ * Purpose
+ * -------
+ * A collective (an AllReduce, a barrier, ...) is over when its last rank has
+ * arrived. The library that runs it knows who has arrived; the kernel, which
+ * decides who runs, does not. Through this interface a rank tells the kernel
+ * "I have arrived and wait" and "I was released". It does not move data, it
+ * does not implement a barrier, and it grants no CPU time: it is a record
+ * that tracers and the scheduler read.
+ *
+ * Use
+ * ---
+ *   int dev = open("/dev/cosched", O_RDWR | O_CLOEXEC);
+ *
+ *   struct cosched_join_args join = {
+ *           .size = sizeof(join), .comm_id = id, .rank = r, .nranks = n,
+ *   };
+ *   int comm = ioctl(dev, COSCHED_IOC_JOIN, &join);
+ *
+ *   struct cosched_enter_args enter = {
+ *           .size = sizeof(enter), .op = COSCHED_OP_ALLREDUCE,
+ *           .seq = COSCHED_SEQ_NEXT, .bytes = len,
+ *   };
+ *   ioctl(comm, COSCHED_IOC_ENTER, &enter);
+ *   ... wait for the other ranks ...
+ *   struct cosched_exit_args exit = {
+ *           .size = sizeof(exit), .seq = enter.seq,
+ *   };
+ *   ioctl(comm, COSCHED_IOC_EXIT, &exit);
+ *   close(comm);
+ *
+ * Rules common to all calls
+ * -------------------------
+ * - Every argument struct begins with its size in bytes, which must equal
+ *   the size encoded in the ioctl number. A struct larger than the kernel's
+ *   is accepted while its unknown tail is zero, else the call fails with
+ *   E2BIG; one smaller than the first published version fails with EINVAL.
+ * - Unknown flags and values outside a stated range fail with EINVAL.
+ * - A call that fails changes nothing and writes nothing to its argument.
+ * - Fields marked "out" are ignored on input.
+ * - Times are CLOCK_MONOTONIC nanoseconds.
+ */
+#ifndef _UAPI_LINUX_COSCHED_H
+#define _UAPI_LINUX_COSCHED_H
+
+#ifndef __VMLINUX_H__		/* BPF programs have these from vmlinux.h */
+#include <linux/ioctl.h>
+#include <linux/types.h>
+#endif
+
+/* Value of cosched_info_args.abi_version and /sys/kernel/cosched/abi. */
+#define COSCHED_ABI_VERSION	1
+
+/* Most ranks that one communicator may have, on all hosts together. */
+#define COSCHED_MAX_RANKS	65536
+
+/* Most collectives that one rank may have entered and not yet exited. */
+#define COSCHED_MAX_INFLIGHT	16
+
+/* cosched_enter_args.seq: "the one after my last", returned in seq. */
+#define COSCHED_SEQ_NEXT	(~0ULL)
+
+/*
+ * What kind of collective. The scheduler treats all but COSCHED_OP_SENDRECV
+ * alike; the value is there for the people who read traces.
+ */
+enum cosched_op {
+	COSCHED_OP_OTHER = 0,
+	COSCHED_OP_ALLREDUCE = 1,
+	COSCHED_OP_BARRIER = 2,
+	COSCHED_OP_BROADCAST = 3,
+	COSCHED_OP_REDUCE = 4,
+	COSCHED_OP_ALLGATHER = 5,
+	COSCHED_OP_REDUCE_SCATTER = 6,
+	COSCHED_OP_ALLTOALL = 7,
+	COSCHED_OP_GATHER = 8,
+	COSCHED_OP_SCATTER = 9,
+	COSCHED_OP_SCAN = 10,
+	COSCHED_OP_SENDRECV = 11,
+	COSCHED_NR_OPS = 12,	/* one above the last: grows, not ABI */
+};
+
+/* Element type of the data, for traces only. */
+enum cosched_dtype {
+	COSCHED_DTYPE_UNKNOWN = 0,
+	COSCHED_DTYPE_INT8 = 1,
+	COSCHED_DTYPE_INT32 = 2,
+	COSCHED_DTYPE_INT64 = 3,
+	COSCHED_DTYPE_FLOAT16 = 4,
+	COSCHED_DTYPE_BFLOAT16 = 5,
+	COSCHED_DTYPE_FLOAT32 = 6,
+	COSCHED_DTYPE_FLOAT64 = 7,
+	COSCHED_DTYPE_FLOAT8 = 8,
+	COSCHED_NR_DTYPES = 9,	/* one above the last: grows, not ABI */
+};
+
+/* cosched_enter_args.flags */
+#define COSCHED_ENTER_NONBLOCKING (1U << 0) /* rank goes on computing */
+#define COSCHED_ENTER_SPINNING	(1U << 1) /* rank polls, it does not sleep */
+#define COSCHED_ENTER_FLAGS	(COSCHED_ENTER_NONBLOCKING | \
+				 COSCHED_ENTER_SPINNING)
+
+/* cosched_exit_args.flags */
+#define COSCHED_EXIT_ABORT	(1U << 0) /* it failed: record an abort */
+#define COSCHED_EXIT_FLAGS	COSCHED_EXIT_ABORT
+
+/* cosched_info_args.features: none defined in ABI version 1. */
+
+/*
+ * COSCHED_IOC_INFO on /dev/cosched: what this kernel offers. Needs no
+ * membership and changes nothing.
+ *
+ * Errors: EINVAL, E2BIG (common rules), EFAULT.
+ */
+struct cosched_info_args {
+	__u32 size;		/* in: sizeof(struct cosched_info_args) */
+	__u32 flags;		/* in: must be 0 */
+	__u32 abi_version;	/* out: COSCHED_ABI_VERSION of the module */
+	__u32 max_ranks;	/* out: COSCHED_MAX_RANKS of the module */
+	__u64 features;		/* out: optional features, bits, 0 today */
+	__u32 max_members;	/* out: handles that one uid may hold */
+	__u32 members;		/* out: handles that the caller's uid holds */
+};
+
+/*
+ * COSCHED_IOC_JOIN on /dev/cosched: become rank @rank of communicator
+ * @comm_id. Returns a new file descriptor (close-on-exec), the handle for
+ * ENTER and EXIT; closing the last copy of it leaves the communicator. A rank
+ * that dies leaves by the same road, and what it had entered is recorded as
+ * aborted.
+ *
+ * A communicator exists while it has a member. It is found by @comm_id and the
+ * caller's real uid: users cannot disturb each other's communicators, and may
+ * use the same numbers. All ranks of one job must agree on @comm_id, a random
+ * 64-bit number is a good choice.
+ *
+ * Errors: EINVAL (nranks 0 or above COSCHED_MAX_RANKS, rank >= nranks,
+ * nranks other than what the communicator was created with, flags), EBUSY
+ * (rank has joined already), EDQUOT (the uid holds max_members handles),
+ * EMFILE/ENFILE/ENOMEM, E2BIG, EFAULT.
+ */
+struct cosched_join_args {
+	__u32 size;		/* in: sizeof(struct cosched_join_args) */
+	__u32 flags;		/* in: must be 0 */
+	__u64 comm_id;		/* in: any value, agreed between the ranks */
+	__u32 rank;		/* in: 0 .. nranks - 1 */
+	__u32 nranks;		/* in: 1 .. COSCHED_MAX_RANKS, all hosts */
+	__u32 local_rank;	/* out: index among this kernel's members */
+	__u32 local_nranks;	/* out: members in this kernel, this included */
+};
+
+/*
+ * COSCHED_IOC_ENTER on a handle: this rank has arrived at collective @seq and
+ * waits (or, with COSCHED_ENTER_NONBLOCKING, has started it and goes on).
+ * Sequence numbers belong to the communicator, every rank counts alike; they
+ * may be entered out of order, each at most once at a time.
+ *
+ * Errors: EINVAL (op, dtype, flags), EEXIST (this rank is in @seq already),
+ * EBUSY (COSCHED_MAX_INFLIGHT collectives entered), ENOMEM, E2BIG, EFAULT.
+ */
+struct cosched_enter_args {
+	__u32 size;		/* in: sizeof(struct cosched_enter_args) */
+	__u32 op;		/* in: enum cosched_op */
+	__u64 seq;		/* in/out: number, or COSCHED_SEQ_NEXT */
+	__u64 bytes;		/* in: payload of this rank, 0 if none */
+	__u64 ts_user;		/* in: when the caller arrived, or 0 */
+	__u32 flags;		/* in: COSCHED_ENTER_* */
+	__u32 dtype;		/* in: enum cosched_dtype */
+	__u32 local_arrived;	/* out: local ranks that entered @seq so far */
+	__u32 local_nranks;	/* out: members in this kernel */
+};
+
+/*
+ * COSCHED_IOC_EXIT on a handle: this rank was released from collective @seq,
+ * or gives it up (COSCHED_EXIT_ABORT).
+ *
+ * Errors: EINVAL (flags), ENOENT (this rank is not in @seq), E2BIG, EFAULT.
+ */
+struct cosched_exit_args {
+	__u32 size;		/* in: sizeof(struct cosched_exit_args) */
+	__u32 flags;		/* in: COSCHED_EXIT_* */
+	__u64 seq;		/* in: as returned by COSCHED_IOC_ENTER */
+	__u64 ts_user;		/* in: when the caller was released, or 0 */
+	__u64 wait_ns;		/* out: kernel time from ENTER to EXIT */
+};
+
+#define COSCHED_IOC_MAGIC	0xC5
+#define COSCHED_IOC_INFO	_IOWR(COSCHED_IOC_MAGIC, 0x00, struct cosched_info_args)
+#define COSCHED_IOC_JOIN	_IOWR(COSCHED_IOC_MAGIC, 0x01, struct cosched_join_args)
+#define COSCHED_IOC_ENTER	_IOWR(COSCHED_IOC_MAGIC, 0x02, struct cosched_enter_args)
+#define COSCHED_IOC_EXIT	_IOWR(COSCHED_IOC_MAGIC, 0x03, struct cosched_exit_args)
+
+/*
+ * Tracepoint cosched:collective. A BPF program of type tp_btf or raw_tp gets
+ * a pointer to this struct as its first argument; the ring-buffer record of
+ * perf and ftrace has the same fields by the same names, preceded by
+ * track_event_type ('B', 'E' or 'I') and slice_name, by which Perfetto draws
+ * the events without a plug-in.
+ */
+enum cosched_phase {
+	COSCHED_PHASE_ENTER = 1,	/* the rank arrived and waits */
+	COSCHED_PHASE_EXIT = 2,		/* the rank was released */
+	COSCHED_PHASE_ABORT = 3,	/* it died or gave up in between */
+	COSCHED_PHASE_JOIN = 4,		/* the rank joined; no collective */
+	COSCHED_PHASE_LEAVE = 5,	/* the rank left; no collective */
+};
+
+struct cosched_collective_event {
+	__u64 comm_id;
+	__u64 seq;		/* 0 for JOIN and LEAVE */
+	__u64 bytes;		/* as in ENTER */
+	__u64 cgroup_id;	/* cgroup v2 id (inode number) of the rank */
+	__u64 ts_user;		/* CLOCK_MONOTONIC ns given by the caller */
+	__u64 prev_exit_ns;	/* ENTER: when this rank's last one ended, 0 */
+	__u64 wait_ns;		/* EXIT, ABORT: time since ENTER */
+	__u32 op;		/* enum cosched_op */
+	__u32 phase;		/* enum cosched_phase */
+	__u32 rank;
+	__u32 nranks;
+	__u32 local_rank;
+	__u32 local_nranks;
+	__u32 local_arrived;	/* local ranks that entered seq so far */
+	__u32 flags;		/* COSCHED_ENTER_* of the collective */
+	__u32 dtype;		/* enum cosched_dtype */
+	__u32 tgid;		/* of the rank, in the initial namespace */
+	__u32 tid;		/* thread that entered or exited */
+	__u32 uid;		/* real uid of the rank */
+};
+
+/*
+ * Tracepoint cosched:cgroup_policy. Emitted for every change made through
+ * /sys/kernel/cosched/, for cgroups that went away, and on request for all
+ * enabled cgroups (a write to /sys/kernel/cosched/replay). First argument: a
+ * pointer to this struct; second: the cgroup's path as a C string.
+ */
+enum cosched_policy_action {
+	COSCHED_POLICY_ENABLE = 1,
+	COSCHED_POLICY_DISABLE = 2,
+	COSCHED_POLICY_CHANGE = 3,	/* a setting of an enabled cgroup */
+	COSCHED_POLICY_REMOVE = 4,	/* the cgroup was removed */
+	COSCHED_POLICY_REPLAY = 5,	/* no change, current settings */
+};
+
+/* Scheduling profile of a cgroup, /sys/kernel/cosched/cgroups/ID/profile. */
+enum cosched_profile {
+	COSCHED_PROFILE_DEFAULT = 0,
+	COSCHED_PROFILE_LATENCY = 1,	/* short slices, early turns */
+	COSCHED_PROFILE_THROUGHPUT = 2,	/* long slices, few switches */
+	COSCHED_PROFILE_BATCH = 3,	/* longest slices, never pre-empts */
+	COSCHED_NR_PROFILES = 4,	/* one above the last: grows, not ABI */
+};
+
+struct cosched_cgroup_policy_event {
+	__u64 cgroup_id;	/* cgroup v2 id (inode number) */
+	__u32 action;		/* enum cosched_policy_action */
+	__u32 profile;		/* enum cosched_profile */
+	__u32 reserved_ppt;	/* reserved share, 1/1000 of the machine */
+	__u32 flags;		/* none defined in ABI version 1 */
+	__u32 uid;		/* who: real uid of the writer, 0 for REMOVE */
+	__u32 tgid;		/* who: process of the writer, 0 for REMOVE */
+};
+
+#endif /* _UAPI_LINUX_COSCHED_H */
