@@ -1,0 +1,3 @@
+module cosched.io/cosched
+
+go 1.24
