@@ -116,8 +116,13 @@ class Figures(Case):
     def test_bound_by_ranks(self):
         """Few ranks cannot use a large share: N / R decides."""
         setup = dict(SETUP, fair_share=0.9)
-        context = report.Context(setup, {"load": load()})
+        context = report.Context(setup, [{"load": load()}])
         self.assertAlmostEqual(context.bound_ns, 20e6 * 8 / 6)
+
+    def test_runs_alone_vary(self):
+        context = report.Context(SETUP, [{"load": load(ms)} for ms in (30, 10, 11)])
+        self.assertAlmostEqual(context.bound_ns, 22e6)
+        self.assertEqual(context.solo["max"], 30e6)
 
     def test_loss_is_said(self):
         records = contest()
