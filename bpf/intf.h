@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the BPF scheduler and its loader share: tables that the loader fills
+ * before load, tunables, counters and events that it reads.
+ *
+ * Not ABI: both sides are built from one tree and may change together at any
+ * commit. Types are the fixed-width ones that vmlinux.h and linux/types.h both
+ * define. Times are nanoseconds of CLOCK_MONOTONIC unless a name says other.
+ */
+#ifndef _COSCHED_INTF_H
+#define _COSCHED_INTF_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define COSCHED_MAX_CPUS	512
+#define COSCHED_SHARD_CPUS	8	/* a queue never serves more CPUs */
+#define COSCHED_MAX_SHARDS	256
+#define COSCHED_MAX_CGROUPS	8192	/* more share the root's slot */
+#define COSCHED_MAX_CGROUP_DEPTH 16	/* deeper ones count as depth 16 */
+#define COSCHED_PATH_LEN	256
+
+/*
+ * Topology: filled by the loader from sysfs before load. nr_shards == 0 (no
+ * loader, "bpftool struct_ops register") makes ops.init build a plain one: CPUs
+ * in order, eight to a shard, no siblings.
+ */
+struct cosched_cpu_topology {
+	__u16 shard;		/* index of the shard whose queue it serves */
+	__u16 node;		/* NUMA node */
+	__u16 llc;		/* last-level cache, dense index */
+	__s16 sibling;		/* another CPU of the same core, or -1 */
+};
+
+/* Up to eight CPUs that share a last-level cache, and the queue they serve. */
+struct cosched_shard {
+	__u16 nr_cpus;
+	__u16 node;
+	__u16 llc;
+	__u16 cpus[COSCHED_SHARD_CPUS];
+};
+
+struct cosched_topology {
+	__u32 nr_cpus;		/* possible CPUs, at most COSCHED_MAX_CPUS */
+	__u32 nr_shards;	/* 0: not filled */
+	__u32 nr_llcs;
+	__u32 nr_nodes;
+	struct cosched_cpu_topology cpu[COSCHED_MAX_CPUS];
+	struct cosched_shard shard[COSCHED_MAX_SHARDS];
+};
+
+/* Scheduling class of a task: what its histograms are kept by. */
+enum cosched_class {
+	COSCHED_CLASS_KTHREAD,	/* kernel threads */
+	COSCHED_CLASS_PLAIN,	/* tasks of cgroups that are not enabled */
+	COSCHED_CLASS_ENABLED,	/* tasks of enabled cgroups */
+	COSCHED_NR_CLASSES,
+};
+
+/*
+ * Parameters of a profile; index 0..COSCHED_NR_PROFILES-1 of enum
+ * cosched_profile for enabled cgroups, COSCHED_PARAMS_PLAIN for all others.
+ */
+#define COSCHED_PARAMS_PLAIN	4
+#define COSCHED_NR_PARAMS	5
+
+struct cosched_params {
+	__u64 slice_ns;		/* time on the CPU before others are asked */
+	__u64 lag_ns;		/* CPU time a group may save up while it sleeps */
+	__u64 preempt_ns;	/* lead over the runner that lets a wake-up
+				 * pre-empt it, ~0: never */
+};
+
+/* Counters, one struct per CPU, summed by the reader. All only grow. */
+#define COSCHED_HIST_SLOTS	32	/* slot i: [2^i, 2^(i+1)) ns, 0 in slot 0,
+					 * the last also what is above */
+
+enum cosched_counter {
+	COSCHED_STAT_SWITCH,		/* tasks put on a CPU */
+	COSCHED_STAT_WAKE_CORE,		/* woken onto a wholly idle core */
+	COSCHED_STAT_WAKE_SIBLING,	/* woken onto an idle CPU of a busy core */
+	COSCHED_STAT_WAKE_QUEUED,	/* woken into a queue: no idle CPU */
+	COSCHED_STAT_SMT_CONFLICT,	/* placed beside a busy sibling while a
+					 * whole core it may use was idle */
+	COSCHED_STAT_LOCAL,		/* dispatched from the CPU's own queue */
+	COSCHED_STAT_SHARD,		/* ... from its shard's queue */
+	COSCHED_STAT_STEAL_LLC,		/* ... from a shard of the same LLC */
+	COSCHED_STAT_STEAL_NODE,	/* ... of the same node */
+	COSCHED_STAT_STEAL_REMOTE,	/* ... of another node */
+	COSCHED_STAT_KEEP,		/* the runner was the next: no switch */
+	COSCHED_STAT_PREEMPT,		/* a runner was asked to leave early */
+	COSCHED_STAT_MIGRATE_CPU,	/* ran on another CPU than before */
+	COSCHED_STAT_MIGRATE_LLC,	/* ... of another LLC */
+	COSCHED_STAT_MIGRATE_NODE,	/* ... of another node */
+	COSCHED_STAT_STARVED,		/* waited longer than starve_ns: a defect */
+	COSCHED_STAT_FALLBACK,		/* no task context: global queue used */
+	COSCHED_STAT_CGROUP_OVERFLOW,	/* cgroups without a slot of their own */
+	COSCHED_STAT_EVENT_LOST,	/* events the daemon did not fetch in time */
+	COSCHED_NR_STATS,
+};
+
+struct cosched_stats {
+	__u64 counter[COSCHED_NR_STATS];
+	/* Time from runnable to running, by class. */
+	__u64 delay_hist[COSCHED_NR_CLASSES][COSCHED_HIST_SLOTS];
+	__u64 delay_sum_ns[COSCHED_NR_CLASSES];
+	__u64 delay_max_ns[COSCHED_NR_CLASSES];
+	__u64 run_ns[COSCHED_NR_CLASSES];	/* CPU time used */
+};
+
+/* Ring buffer "events": what the daemon should know at once. */
+enum cosched_event_kind {
+	COSCHED_EVENT_POLICY = 1,	/* the knob changed: audit */
+	COSCHED_EVENT_STARVED = 2,	/* a task waited too long */
+};
+
+struct cosched_event {
+	__u64 ts_ns;
+	__u32 kind;		/* enum cosched_event_kind */
+	__u32 tid;		/* STARVED: the task; POLICY: who wrote */
+	__u64 cgroup_id;
+	__u64 value;		/* STARVED: ns waited; POLICY: action << 32 |
+				 * profile */
+	__u32 tgid;		/* POLICY: who wrote; STARVED: the task's */
+	__u32 uid;		/* POLICY: who wrote */
+	char comm[16];		/* POLICY: who wrote; STARVED: the task's */
+	char path[COSCHED_PATH_LEN]; /* POLICY: the cgroup, cut when longer */
+};
+
+/* One enabled cgroup: value of map "policies", key is the cgroup's id. */
+struct cosched_policy {
+	__u32 profile;		/* enum cosched_profile */
+	__u32 flags;
+};
+
+/* Why the scheduler ended: written by ops.exit, kind last. */
+struct cosched_exit {
+	__s32 kind;		/* enum scx_exit_kind, 0 while it runs */
+	__u32 pad;
+	__s64 exit_code;
+	char reason[128];
+	char msg[1024];
+};
+
+#endif /* _COSCHED_INTF_H */
