@@ -187,6 +187,7 @@ class Hostile(Case):
         status, text, _, _, _ = self.run_report(contest()[:4])
         self.assertEqual(status, 0)
         self.assertIn("100.0 (1 run)", text)
+        self.assertIn("may be chance", text)
 
     def test_only_the_baseline(self):
         status, text, _, _, _ = self.run_report(contest()[:3])
