@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -231,14 +232,32 @@ func TestKilledRankIsNamed(t *testing.T) {
 	cmd, stderr := startCommand(t, "-mode", "process", "-ranks", "3", "-duration", "60s",
 		"-work", "100", "-grad", "100")
 	workers := children(t, cmd.Process.Pid, 3)
+	want := fmt.Sprintf("rank %s: process %d died: signal: killed",
+		rankOf(t, workers[1]), workers[1])
 	syscall.Kill(workers[1], syscall.SIGKILL)
 	err := cmd.Wait()
 	text := stderr.String()
-	if cmd.ProcessState.ExitCode() != exitFailed || !strings.Contains(text, "rank ") ||
-		!strings.Contains(text, "died: signal: killed") {
+	if cmd.ProcessState.ExitCode() != exitFailed || !strings.Contains(text, want) {
 		t.Errorf("%v: %s", err, text)
 	}
 	checkGone(t, workers)
+}
+
+// rankOf reads a worker's rank from its environment, once it has one: right
+// after the fork it still is a copy of its parent.
+func rankOf(t *testing.T, pid int) string {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		for _, v := range strings.Split(string(env), "\x00") {
+			if rank, ok := strings.CutPrefix(v, envRank+"="); ok {
+				return rank
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("process %d has no rank", pid)
+	return ""
 }
 
 func TestSignalCleansUp(t *testing.T) {
