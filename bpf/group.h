@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Groups: a cgroup's place in the tree, its active set and share, its policy.
+ *
+ * Slots of the array are handed out by ops.cgroup_init and taken back by
+ * ops.cgroup_exit; the root has slot 0. A cgroup that finds no free slot
+ * shares the root's, counted.
+ */
+#ifndef _COSCHED_GROUP_H
+#define _COSCHED_GROUP_H
+
+#include "maps.h"
+#include "policy/vtime.h"
+#include "stats.h"
+
+/* Slot of a cgroup; the root's for one that was never given any. */
+static u32 group_index(struct cgroup *cgrp)
+{
+	struct group_ref *ref = bpf_cgrp_storage_get(&cgroup_groups, cgrp, 0, 0);
+
+	return ref ? ref->index : 0;
+}
+
+/*
+ * The group a task is charged to. A task may outlive the slot of its cgroup
+ * by the last moments of its life; the root pays for those.
+ */
+static struct group *group_of(const struct task_ctx *t)
+{
+	struct group *g = group_at(t->group);
+
+	return g && g->id == t->group_id ? g : group_at(0);
+}
+
+static void task_join_group(struct task_ctx *t, struct cgroup *cgrp)
+{
+	u32 index = group_index(cgrp);
+	struct group *g = group_at(index);
+
+	if (!g)
+		return;
+	t->group = index;
+	t->group_id = g->id;
+	t->vtime = g->task_ref;
+}
+
+/*
+ * Count @weight (0: none) for @g in its parent. Returns what happened to the
+ * parent's number of active members: 1, 0 or -1.
+ */
+static int group_apply(struct group *g, struct group *parent, u32 weight)
+{
+	u32 old = __sync_lock_test_and_set(&g->applied, weight);
+
+	__sync_fetch_and_add(&parent->active_weight, (u64)weight - old);
+	if (!old == !weight)
+		return 0;
+	return weight ? 1 : -1;
+}
+
+/*
+ * A member of the group at @index became active: a task, or a child. Walks up
+ * while it was the first one.
+ */
+static void group_activate(u32 index)
+{
+	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+		struct group *g = group_at(index);
+		struct group *parent;
+
+		if (!g || __sync_fetch_and_add(&g->nr_active, 1) || !index)
+			return;
+		index = g->parent;
+		parent = group_at(index);
+		if (!parent || group_apply(g, parent, g->weight) <= 0)
+			return;
+	}
+}
+
+static void group_deactivate(u32 index)
+{
+	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+		struct group *g = group_at(index);
+		struct group *parent;
+		int change;
+
+		if (!g || __sync_fetch_and_add(&g->nr_active, -1) != 1 || !index)
+			return;
+		index = g->parent;
+		parent = group_at(index);
+		if (!parent)
+			return;
+		change = group_apply(g, parent, 0);
+		/* Activated again meanwhile, whose weight was just taken off. */
+		if (__sync_fetch_and_add(&g->nr_active, 0))
+			change += group_apply(g, parent, g->weight);
+		if (change > 0)
+			group_activate(index);
+		if (change >= 0)
+			return;
+	}
+}
+
+/* cpu.weight changed. Not active: nothing is counted yet. */
+static void group_set_weight(struct group *g, u32 weight)
+{
+	struct group *parent = group_at(g->parent);
+	u32 old = g->applied;
+
+	g->weight = weight;
+	if (parent && old &&
+	    __sync_val_compare_and_swap(&g->applied, old, weight) == old)
+		__sync_fetch_and_add(&parent->active_weight, (u64)weight - old);
+}
+
+/*
+ * Share of the machine that the group's own tasks deserve now: its part of
+ * each level's active weights. The tasks of a group that has children compete
+ * with them one by one, by nice weight, as under the default scheduler.
+ */
+static u64 group_share(const struct group *g)
+{
+	u64 share = share_of(SHARE_ONE, g->own_weight,
+			     g->own_weight + g->active_weight);
+
+	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+		const struct group *parent = group_at(g->parent);
+
+		if (!parent || parent == g)
+			break;
+		share = share_of(share, g->applied,
+				 parent->own_weight + parent->active_weight);
+		g = parent;
+	}
+	return share;
+}
+
+/* Find the policy that holds for a group: its own or the nearest ancestor's. */
+static void group_resolve_policy(struct group *g)
+{
+	const struct group *at = g;
+	u32 seen = policy_changes;
+
+	if (g->policy_seen == seen)
+		return;
+	g->params = COSCHED_PARAMS_PLAIN;
+	g->class = COSCHED_CLASS_PLAIN;
+	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+		u64 id = at->id;
+		struct cosched_policy *policy =
+			bpf_map_lookup_elem(&policies, &id);
+		const struct group *parent = group_at(at->parent);
+
+		if (policy) {
+			g->params = policy->profile < COSCHED_NR_PROFILES ?
+				policy->profile : COSCHED_PROFILE_DEFAULT;
+			g->class = COSCHED_CLASS_ENABLED;
+			break;
+		}
+		if (!parent || parent == at)
+			break;
+		at = parent;
+	}
+	g->policy_seen = seen;
+}
+
+static int group_create(struct cgroup *cgrp, u32 weight)
+{
+	struct cgroup *above;
+	struct group_ref *ref;
+	struct group *g;
+	u32 index = 0, parent = 0;
+
+	ref = bpf_cgrp_storage_get(&cgroup_groups, cgrp, 0,
+				   BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!ref)
+		return -ENOMEM;
+	if (cgrp->level > 0) {
+		if (bpf_map_pop_elem(&free_groups, &index)) {
+			stat_inc(COSCHED_STAT_CGROUP_OVERFLOW);
+			ref->index = 0;
+			return 0;
+		}
+		above = bpf_cgroup_ancestor(cgrp, cgrp->level - 1);
+		if (above) {
+			parent = group_index(above);
+			bpf_cgroup_release(above);
+		}
+	}
+	g = group_at(index);
+	if (!g)
+		return -EINVAL;
+	__builtin_memset(g, 0, sizeof(*g));
+	g->id = cgrp->kn->id;
+	g->weight = weight;
+	g->parent = parent;
+	g->vtime = VTIME_START;
+	g->task_ref = VTIME_START;
+	ref->index = index;
+	return 0;
+}
+
+static void group_destroy(struct cgroup *cgrp)
+{
+	u32 index = group_index(cgrp);
+	struct group *g = group_at(index);
+
+	bpf_cgrp_storage_delete(&cgroup_groups, cgrp);
+	if (!index || !g)
+		return;
+	g->id = 0;
+	bpf_map_push_elem(&free_groups, &index, 0);
+}
+
+#endif /* _COSCHED_GROUP_H */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All state of the scheduler: maps, tables, and the structs they hold.
+ *
+ * Locking: none. A task's context is written only by callbacks for that task,
+ * which the kernel serializes; a CPU's context only on that CPU; a group is
+ * shared and changed with atomics only. Where a race is left, the comment at
+ * the field says what it costs.
+ */
+#ifndef _COSCHED_MAPS_H
+#define _COSCHED_MAPS_H
+
+#include "compat.h"
+#include <linux/cosched.h>
+#include "intf.h"
+
+char _license[] SEC("license") = "GPL";
+
+/* Filled by the loader before load, see intf.h. */
+struct cosched_topology topology SEC(".data.topology");
+
+/* Slices near the 4 ms tick, which is what ends them on a kernel of 250 Hz. */
+#define MS 1000000ULL
+struct cosched_params params[COSCHED_NR_PARAMS] SEC(".data.params") = {
+	[COSCHED_PROFILE_DEFAULT] = { 3 * MS, 100 * MS, 1 * MS },
+	[COSCHED_PROFILE_LATENCY] = { 1 * MS, 100 * MS, MS / 2 },
+	[COSCHED_PROFILE_THROUGHPUT] = { 10 * MS, 100 * MS, 4 * MS },
+	[COSCHED_PROFILE_BATCH] = { 20 * MS, 20 * MS, U64_MAX },
+	[COSCHED_PARAMS_PLAIN] = { 3 * MS, 20 * MS, 3 * MS },
+};
+
+/* Written by ops.exit, read by the loader; kind is written last. */
+struct cosched_exit exit_info SEC(".data.exit");
+
+/* A task that waits longer counts as starved. */
+const volatile __u64 starve_ns = 5000 * MS;
+
+/* Only for the loader: it sets the flag in the ops table to match. */
+const volatile bool switch_partial;
+
+/* Our queues: one for each shard, one for each CPU's pinned tasks. */
+#define DSQ_SHARD	0x10000ULL
+#define DSQ_CPU		0x20000ULL
+
+struct task_ctx {
+	u64 runnable_ns;	/* since when it waits for a CPU */
+	u64 exec_ns;		/* CPU time already charged */
+	u64 vtime;		/* its own virtual time, by nice weight */
+	u64 key;		/* place in the queue it was last put into */
+	u64 burst_ns;		/* CPU time since it last woke up */
+	u64 average_ns;		/* of such bursts */
+	u64 group_id;		/* id of the cgroup that group belonged to */
+	u32 group;		/* index into groups */
+	u32 weight;		/* counted in its group, 0: not counted */
+	s32 last_cpu;		/* where it ran last, -1: nowhere yet */
+	bool queued;		/* came through one of our queues */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_ctx);
+} tasks SEC(".maps");
+
+/*
+ * A cgroup as the scheduler sees it. The active set, from which shares follow:
+ * a group is active while it has a runnable task or an active child; its
+ * weight then counts in its parent's active_weight, and "applied" says with
+ * which value. Every change of applied is an exchange whose old value decides
+ * what is added to the parent, so that concurrent changes cannot drift apart.
+ */
+struct group {
+	u64 id;			/* cgroup id, 0: slot is free */
+	u64 vtime;		/* virtual time, see policy/vtime.h */
+	u64 task_ref;		/* virtual time its tasks have reached; racy
+				 * maximum, an old value delays a task a slice */
+	u64 own_weight;		/* weights of its own runnable tasks */
+	u64 active_weight;	/* weights of its active children */
+	u32 nr_active;		/* runnable tasks + active children */
+	u32 applied;		/* weight counted in the parent, 0: inactive */
+	u32 weight;		/* cpu.weight, 1..10000 */
+	u32 parent;		/* index, the root is its own parent */
+	u32 policy_seen;	/* value of policy_changes when resolved; racy:
+				 * two CPUs may resolve at once, alike */
+	u16 params;		/* index into params */
+	u16 class;		/* enum cosched_class of its user tasks */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, COSCHED_MAX_CGROUPS);
+	__type(key, u32);
+	__type(value, struct group);
+} groups SEC(".maps");
+
+/* Indices of groups that are free. 0 is the root's and never in here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, COSCHED_MAX_CGROUPS);
+	__type(value, u32);
+} free_groups SEC(".maps");
+
+struct group_ref {
+	u32 index;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGRP_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct group_ref);
+} cgroup_groups SEC(".maps");
+
+/* What runs on a CPU now; read by others that look for one to pre-empt. */
+struct cpu_ctx {
+	u64 started_ns;		/* 0: nothing of ours runs */
+	u64 key;		/* of the runner when it started */
+	u64 share;		/* of the runner's group */
+	u32 group;
+	bool kicked;		/* asked to leave already; lost on a race, then
+				 * the CPU is asked twice */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, COSCHED_MAX_CPUS);
+	__type(key, u32);
+	__type(value, struct cpu_ctx);
+} cpus SEC(".maps");
+
+/* Virtual time that each shard's queue has reached: a racy maximum. */
+struct shard_ctx {
+	u64 vtime_now;
+	u64 pad[7];		/* a cache line of its own */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, COSCHED_MAX_SHARDS);
+	__type(key, u32);
+	__type(value, struct shard_ctx);
+} shards SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, COSCHED_MAX_CGROUPS);
+	__type(key, u64);
+	__type(value, struct cosched_policy);
+} policies SEC(".maps");
+
+/* Counts changes of policies, so that groups know when to look again. */
+u32 policy_changes = 1;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cosched_stats);
+} stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} events SEC(".maps");
+
+/* Where virtual time starts: far from 0, so that nothing is before it. */
+#define VTIME_START	(1ULL << 50)
+
+static inline struct task_ctx *task_of(struct task_struct *p)
+{
+	return bpf_task_storage_get(&tasks, p, 0, 0);
+}
+
+static inline struct group *group_at(u32 index)
+{
+	return bpf_map_lookup_elem(&groups, &index);
+}
+
+static inline struct cpu_ctx *cpu_at(s32 cpu)
+{
+	u32 index = cpu;
+
+	return bpf_map_lookup_elem(&cpus, &index);
+}
+
+static inline struct shard_ctx *shard_at(u32 index)
+{
+	return bpf_map_lookup_elem(&shards, &index);
+}
+
+/* Topology of a CPU; NULL only for numbers no CPU has. */
+static inline struct cosched_cpu_topology *topology_of(s32 cpu)
+{
+	u32 index = cpu;
+
+	/* Keeps the compiler from checking one register and using another. */
+	barrier_var(index);
+	if (index >= COSCHED_MAX_CPUS)
+		return NULL;
+	return &topology.cpu[index];
+}
+
+static inline struct cosched_shard *shard_topology(u32 index)
+{
+	barrier_var(index);
+	if (index >= COSCHED_MAX_SHARDS)
+		return NULL;
+	return &topology.shard[index];
+}
+
+static inline struct cosched_params *params_of(const struct group *g)
+{
+	u32 index = g->params;
+
+	barrier_var(index);
+	if (index >= COSCHED_NR_PARAMS)
+		index = COSCHED_PARAMS_PLAIN;
+	return &params[index];
+}
+
+#endif /* _COSCHED_MAPS_H */

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Queues: where a task waits, who is asked to make room, who is next.
+ *
+ * A task waits in its shard's queue, or in its CPU's when it can run nowhere
+ * else; both are ordered by key, and a CPU serves whichever has the earlier
+ * one. Nothing is ever put on the local queue of a CPU that was not idle,
+ * except per-CPU kernel threads that wake up: what waits can always be taken
+ * by any CPU that may run it.
+ */
+#ifndef _COSCHED_QUEUE_H
+#define _COSCHED_QUEUE_H
+
+#include "account.h"
+#include "maps.h"
+#include "place.h"
+#include "policy/place.h"
+#include "policy/vtime.h"
+
+/* How many waiting tasks that may not use this CPU are looked past. */
+#define HEAD_SCAN	4
+
+static bool is_pinned(const struct task_struct *p)
+{
+	return p->nr_cpus_allowed == 1 || is_migration_disabled(p);
+}
+
+static bool is_percpu_kthread(const struct task_struct *p)
+{
+	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
+}
+
+/* Virtual time of what runs on @cpu now. */
+static u64 runner_vtime(const struct cpu_ctx *c, const struct group *g,
+			u64 now)
+{
+	u64 ran = now > c->started_ns ? now - c->started_ns : 0;
+
+	return vtime_max(c->key, g->vtime) + vtime_of(ran, c->share);
+}
+
+/* How far the runner of @cpu is behind a waker with @key; 0: leave it alone. */
+static u64 victim_lead(s32 cpu, u32 group, u64 key, u64 margin_ns, u64 share)
+{
+	struct cpu_ctx *c = cpu_at(cpu);
+	struct group *g;
+	u64 vtime;
+
+	if (!c || !c->started_ns || c->kicked || c->group == group)
+		return 0;
+	g = group_at(c->group);
+	if (!g)
+		return 0;
+	vtime = runner_vtime(c, g, clock_now());
+	return key_preempts(key, vtime, margin_ns, share) ? vtime - key : 0;
+}
+
+static void kick_out(s32 cpu)
+{
+	struct cpu_ctx *c = cpu_at(cpu);
+
+	if (c)
+		c->kicked = true;
+	stat_inc(COSCHED_STAT_PREEMPT);
+	scx_bpf_kick_cpu(cpu, KICK_PREEMPT);
+}
+
+/* Of the shard's runners that @p is owed more than, evict the furthest ahead. */
+static void preempt_in_shard(struct task_struct *p, u32 shard, u32 group,
+			     u64 key, u64 margin_ns, u64 share)
+{
+	struct cosched_shard *st = shard_topology(shard);
+	s32 victim = -1;
+	u64 best = 0;
+
+	if (!st || margin_ns == U64_MAX)
+		return;
+	for (u32 i = 0; i < COSCHED_SHARD_CPUS && i < st->nr_cpus; i++) {
+		s32 cpu = st->cpus[i];
+		u64 lead;
+
+		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+			continue;
+		lead = victim_lead(cpu, group, key, margin_ns, share);
+		if (lead > best) {
+			best = lead;
+			victim = cpu;
+		}
+	}
+	if (victim >= 0)
+		kick_out(victim);
+}
+
+/* Queue a task that only @cpu may run. */
+static void enqueue_pinned(struct task_struct *p, struct task_ctx *t,
+			   struct group *g, s32 cpu, u64 flags)
+{
+	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	struct cosched_params *pr = params_of(g);
+	u64 share = group_share(g);
+	u64 key = key_of(t, g, topo ? topo->shard : 0, share);
+
+	t->queued = true;
+	dsq_insert_vtime(p, DSQ_CPU | cpu, pr->slice_ns, key, flags);
+	if (scx_bpf_test_and_clear_cpu_idle(cpu))
+		scx_bpf_kick_cpu(cpu, KICK_IDLE);
+	else if ((flags & ENQ_WAKEUP) &&
+		 victim_lead(cpu, t->group, key, pr->preempt_ns, share))
+		kick_out(cpu);
+}
+
+static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
+			   struct group *g, s32 cpu, u64 flags)
+{
+	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	struct cosched_params *pr = params_of(g);
+	u32 shard = topo ? topo->shard : 0;
+	u64 share = group_share(g);
+	u64 key = key_of(t, g, shard, share);
+	s32 idle;
+
+	t->queued = true;
+	dsq_insert_vtime(p, DSQ_SHARD | shard, pr->slice_ns, key, flags);
+
+	/* A CPU may have become idle since none was found, or none was
+	 * looked for: it takes the task from whichever queue it is in. */
+	idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	if (idle >= 0) {
+		scx_bpf_kick_cpu(idle, KICK_IDLE);
+	} else if (flags & ENQ_WAKEUP) {
+		stat_inc(COSCHED_STAT_WAKE_QUEUED);
+		preempt_in_shard(p, shard, t->group, key, pr->preempt_ns,
+				 share);
+	}
+}
+
+static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
+{
+	struct group *g = group_of(t);
+	s32 cpu = scx_bpf_task_cpu(p);
+
+	if (!g) {
+		stat_inc(COSCHED_STAT_FALLBACK);
+		dsq_insert(p, DSQ_GLOBAL, params[COSCHED_PARAMS_PLAIN].slice_ns,
+			   flags);
+		return;
+	}
+	/* They are short, and much waits for them. One that runs on and on
+	 * queues like everybody else when its slice is over. */
+	if (is_percpu_kthread(p) && (flags & ENQ_WAKEUP)) {
+		dsq_insert(p, DSQ_LOCAL, params_of(g)->slice_ns, flags);
+		return;
+	}
+	if (is_pinned(p))
+		enqueue_pinned(p, t, g, cpu, flags);
+	else
+		enqueue_shared(p, t, g, cpu, flags);
+}
+
+/*
+ * Key of the first task in @dsq that may run on @cpu. When the first few may
+ * not, the last one's: it is late enough not to hold up other queues, and
+ * still lets whoever is behind it run. False: the queue is empty.
+ */
+static bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
+{
+	struct task_struct *p;
+	bool found = false;
+	u32 seen = 0;
+
+	if (!scx_bpf_dsq_nr_queued(dsq))
+		return false;
+	bpf_for_each(scx_dsq, p, dsq, 0) {
+		*ret_key = p->scx.dsq_vtime;
+		found = true;
+		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr) ||
+		    ++seen >= HEAD_SCAN)
+			break;
+	}
+	return found;
+}
+
+/* What a CPU chooses between. */
+struct choice {
+	u64 key;		/* of the best so far */
+	u64 dsq;		/* its queue, 0: nothing found */
+	enum cosched_counter source;
+};
+
+static void consider(struct choice *c, u64 dsq, s32 cpu, u64 margin,
+		     enum cosched_counter source)
+{
+	u64 key;
+
+	if (!head_key(dsq, cpu, &key))
+		return;
+	if (c->dsq && !vtime_before(key + margin, c->key))
+		return;
+	c->key = key;
+	c->dsq = dsq;
+	c->source = source;
+}
+
+static void consider_others(struct choice *c, s32 cpu,
+			    const struct cosched_cpu_topology *here)
+{
+	u32 i;
+
+	bpf_for(i, 0, topology.nr_shards) {
+		struct cosched_shard *st = shard_topology(i);
+		bool llc, node;
+
+		if (!st || i == here->shard)
+			continue;
+		llc = st->llc == here->llc;
+		node = st->node == here->node;
+		consider(c, DSQ_SHARD | i, cpu,
+			 steal_margin(llc, node,
+				      params[COSCHED_PARAMS_PLAIN].slice_ns,
+				      topology.nr_cpus),
+			 llc ? COSCHED_STAT_STEAL_LLC :
+			 node ? COSCHED_STAT_STEAL_NODE :
+				COSCHED_STAT_STEAL_REMOTE);
+	}
+}
+
+/* The runner may stay if nobody who waits is owed more. */
+static bool keep_running(struct task_struct *prev, const struct choice *c,
+			 u32 shard)
+{
+	struct task_ctx *t = task_of(prev);
+	struct group *g = t ? group_of(t) : NULL;
+	u64 share;
+
+	if (!g || !(prev->scx.flags & TASK_QUEUED))
+		return false;
+	account(prev, t, g);
+	share = group_share(g);
+	if (c->dsq && vtime_before(c->key, key_of(t, g, shard, share)))
+		return false;
+	task_set_slice(prev, params_of(g)->slice_ns);
+	stat_inc(COSCHED_STAT_KEEP);
+	return true;
+}
+
+/* The choice was taken by somebody else: whatever is left, nearest first. */
+static void take_anything(s32 cpu, u32 shard)
+{
+	u32 i;
+
+	if (dsq_move_to_local(DSQ_CPU | cpu) ||
+	    dsq_move_to_local(DSQ_SHARD | shard))
+		return;
+	bpf_for(i, 0, topology.nr_shards) {
+		if (i != shard && dsq_move_to_local(DSQ_SHARD | i))
+			return;
+	}
+}
+
+static void dispatch(s32 cpu, struct task_struct *prev)
+{
+	const struct cosched_cpu_topology *here = topology_of(cpu);
+	struct choice c = {};
+
+	if (!here)
+		return;
+	consider(&c, DSQ_CPU | cpu, cpu, 0, COSCHED_STAT_LOCAL);
+	consider(&c, DSQ_SHARD | here->shard, cpu, 0, COSCHED_STAT_SHARD);
+	consider_others(&c, cpu, here);
+	if (prev && keep_running(prev, &c, here->shard))
+		return;
+	if (!c.dsq)
+		return;
+	if (dsq_move_to_local(c.dsq))
+		stat_inc(c.source);
+	else
+		take_anything(cpu, here->shard);
+}
+
+#endif /* _COSCHED_QUEUE_H */
