@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Optional features of the kernel that cosched uses.
+ *
+ * Owns the one table of them, in step with bpf/compat.h. Does not log.
+ */
+#include "common/features.h"
+
+#include "common/cleanup.h"
+#include "common/kernel.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <string.h>
+
+const struct cosched_feature cosched_features[] = {
+	{ "sched_ext", COSCHED_FEATURE_MEMBER, "sched_ext_ops", "select_cpu",
+	  "6.12", true, "nothing works" },
+	{ "group_sched", COSCHED_FEATURE_MEMBER, "sched_ext_ops", "cgroup_init",
+	  "6.12", true, "cgroup weights and the per-cgroup knob" },
+	{ "cgroup_bandwidth", COSCHED_FEATURE_MEMBER, "sched_ext_ops",
+	  "cgroup_set_bandwidth", "6.17", false,
+	  "changes of cpu.max are not told to the scheduler" },
+	{ "cgroup_idle", COSCHED_FEATURE_MEMBER, "sched_ext_ops",
+	  "cgroup_set_idle", "6.19", false,
+	  "cpu.idle of a cgroup has no effect" },
+	{ "dsq_insert", COSCHED_FEATURE_FUNC, NULL, "scx_bpf_dsq_insert",
+	  "6.13", false, "nothing: the older name is used" },
+	{ "cached_clock", COSCHED_FEATURE_FUNC, NULL, "scx_bpf_now", "6.14",
+	  false, "each scheduling event reads the clock: a little slower" },
+	{ "set_slice", COSCHED_FEATURE_FUNC, NULL, "scx_bpf_task_set_slice",
+	  "6.19", false, "nothing: the field is stored directly" },
+	{ "ext_server", COSCHED_FEATURE_MEMBER, "rq", "ext_server", "7.0",
+	  false,
+	  "with --partial, or beside real-time tasks that never sleep, tasks can starve until the scheduler is ejected" },
+};
+
+const size_t cosched_nr_features = COSCHED_ARRAY_SIZE(cosched_features);
+
+struct btf *cosched_btf_load(void)
+{
+	return btf__parse_raw(COSCHED_VMLINUX_BTF);
+}
+
+bool cosched_btf_has_member(const struct btf *btf, const char *type,
+			    const char *member)
+{
+	const struct btf_member *m;
+	const struct btf_type *t;
+	int id, i;
+
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	if (id < 0)
+		return false;
+	t = btf__type_by_id(btf, (__u32)id);
+	m = btf_members(t);
+	for (i = 0; i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, m[i].name_off), member))
+			return true;
+	return false;
+}
+
+/* Enums of 32 and of 64 bits are two kinds of types. */
+static bool enum_has_value(const struct btf *btf, const char *type,
+			   const char *name)
+{
+	const struct btf_type *t;
+	int id, i;
+
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM64);
+	if (id < 0)
+		id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
+	if (id < 0)
+		return false;
+	t = btf__type_by_id(btf, (__u32)id);
+	for (i = 0; i < btf_vlen(t); i++) {
+		__u32 off = btf_is_enum64(t) ? btf_enum64(t)[i].name_off :
+					       btf_enum(t)[i].name_off;
+
+		if (!strcmp(btf__name_by_offset(btf, off), name))
+			return true;
+	}
+	return false;
+}
+
+bool cosched_feature_exists(const struct btf *btf,
+			    const struct cosched_feature *feature)
+{
+	switch (feature->kind) {
+	case COSCHED_FEATURE_MEMBER:
+		return cosched_btf_has_member(btf, feature->type,
+					      feature->name);
+	case COSCHED_FEATURE_FUNC:
+		return btf__find_by_name_kind(btf, feature->name,
+					      BTF_KIND_FUNC) > 0;
+	case COSCHED_FEATURE_ENUM:
+		return enum_has_value(btf, feature->type, feature->name);
+	}
+	return false;
+}

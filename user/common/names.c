@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The stable names of what bpf/intf.h and the kernel number. Pure. */
+#include "common/names.h"
+
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *help;
+} counters[] = {
+	[COSCHED_STAT_SWITCH] = { "switch", "tasks put on a CPU" },
+	[COSCHED_STAT_WAKE_CORE] = { "wake_core", "woken onto an idle core" },
+	[COSCHED_STAT_WAKE_SIBLING] = { "wake_sibling",
+		"woken onto an idle CPU of a busy core" },
+	[COSCHED_STAT_WAKE_QUEUED] = { "wake_queued",
+		"woken into a queue: no idle CPU" },
+	[COSCHED_STAT_SMT_CONFLICT] = { "smt_conflict",
+		"beside a busy sibling though a core was idle" },
+	[COSCHED_STAT_LOCAL] = { "dispatch_local",
+		"dispatched from the CPU's own queue" },
+	[COSCHED_STAT_SHARD] = { "dispatch_shard",
+		"dispatched from the shard's queue" },
+	[COSCHED_STAT_STEAL_LLC] = { "steal_llc",
+		"taken from a shard of the same LLC" },
+	[COSCHED_STAT_STEAL_NODE] = { "steal_node",
+		"taken from a shard of the same node" },
+	[COSCHED_STAT_STEAL_REMOTE] = { "steal_remote",
+		"taken from a shard of another node" },
+	[COSCHED_STAT_KEEP] = { "keep", "runner was the next: no switch" },
+	[COSCHED_STAT_PREEMPT] = { "preempt", "runners asked to leave early" },
+	[COSCHED_STAT_MIGRATE_CPU] = { "migrate_cpu",
+		"ran on another CPU than before" },
+	[COSCHED_STAT_MIGRATE_LLC] = { "migrate_llc", "of another LLC" },
+	[COSCHED_STAT_MIGRATE_NODE] = { "migrate_node", "of another node" },
+	[COSCHED_STAT_STARVED] = { "starved",
+		"waited longer than the bound: a defect" },
+	[COSCHED_STAT_FALLBACK] = { "fallback",
+		"without task context: global queue used" },
+	[COSCHED_STAT_CGROUP_OVERFLOW] = { "cgroup_overflow",
+		"cgroups without a slot of their own" },
+	[COSCHED_STAT_EVENT_LOST] = { "event_lost",
+		"events the daemon did not fetch in time" },
+};
+
+_Static_assert(COSCHED_ARRAY_SIZE(counters) == COSCHED_NR_STATS,
+	       "every counter has a name");
+
+static const char *const classes[] = {
+	[COSCHED_CLASS_KTHREAD] = "kthread",
+	[COSCHED_CLASS_PLAIN] = "plain",
+	[COSCHED_CLASS_ENABLED] = "enabled",
+};
+
+_Static_assert(COSCHED_ARRAY_SIZE(classes) == COSCHED_NR_CLASSES,
+	       "every class has a name");
+
+static const char *const profiles[] = {
+	[COSCHED_PROFILE_DEFAULT] = "default",
+	[COSCHED_PROFILE_LATENCY] = "latency",
+	[COSCHED_PROFILE_THROUGHPUT] = "throughput",
+	[COSCHED_PROFILE_BATCH] = "batch",
+};
+
+_Static_assert(COSCHED_ARRAY_SIZE(profiles) == COSCHED_NR_PROFILES,
+	       "every profile has a name");
+
+static const char *const actions[] = {
+	[COSCHED_POLICY_ENABLE] = "enable",
+	[COSCHED_POLICY_DISABLE] = "disable",
+	[COSCHED_POLICY_CHANGE] = "change",
+	[COSCHED_POLICY_REMOVE] = "remove",
+	[COSCHED_POLICY_REPLAY] = "replay",
+};
+
+/* Numbers of enum scx_exit_kind: stable, the kernel only adds. */
+static const struct {
+	int kind;
+	const char *name;
+} exit_kinds[] = {
+	{ 0, "none" },		    { 1, "done" },
+	{ 64, "unregistered" },	    { 65, "bpf_request" },
+	{ 66, "kernel_request" },   { 67, "sysrq" },
+	{ 68, "parent" },	    { 69, "parent_kill" },
+	{ 1024, "error" },	    { 1025, "bpf_error" },
+	{ 1026, "stall" },	    { 1027, "requeue_loop" },
+	{ 1028, "rescue_overload" },
+};
+
+const char *cosched_counter_name(unsigned int counter)
+{
+	return counters[counter].name;
+}
+
+const char *cosched_counter_help(unsigned int counter)
+{
+	return counters[counter].help;
+}
+
+const char *cosched_class_name(unsigned int class)
+{
+	return classes[class];
+}
+
+const char *cosched_profile_name(unsigned int profile)
+{
+	return profile < COSCHED_NR_PROFILES ? profiles[profile] : NULL;
+}
+
+int cosched_profile_by_name(const char *name)
+{
+	int i;
+
+	for (i = 0; i < COSCHED_NR_PROFILES; i++)
+		if (!strcmp(profiles[i], name))
+			return i;
+	return -EINVAL;
+}
+
+const char *cosched_profile_list(void)
+{
+	return "default, latency, throughput, batch";
+}
+
+const char *cosched_action_name(unsigned int action)
+{
+	if (action >= COSCHED_ARRAY_SIZE(actions) || !actions[action])
+		return "unknown";
+	return actions[action];
+}
+
+const char *cosched_exit_kind_name(int kind)
+{
+	size_t i;
+
+	for (i = 0; i < COSCHED_ARRAY_SIZE(exit_kinds); i++)
+		if (exit_kinds[i].kind == kind)
+			return exit_kinds[i].name;
+	return "unknown";
+}
