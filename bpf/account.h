@@ -17,12 +17,15 @@ static u32 class_of(const struct task_struct *p, const struct group *g)
 	return p->flags & PF_KTHREAD ? COSCHED_CLASS_KTHREAD : g->class;
 }
 
-/* Virtual time that a queue may be ahead of its last task: a second's worth. */
-static u64 vtime_ahead(void)
+static u32 nr_cpus(void)
 {
-	u32 nr_cpus = topology.nr_cpus;
+	return topology.nr_cpus ? topology.nr_cpus : 1;
+}
 
-	return (nr_cpus ? nr_cpus : 1) * 1000 * MS;
+static u64 task_share(const struct task_ctx *t, const struct group *g,
+		      u64 share)
+{
+	return share_of(share, t->weight, g->own_weight);
 }
 
 /* Charge @p for what it ran since it was charged last. */
@@ -31,50 +34,44 @@ static void account(struct task_struct *p, struct task_ctx *t, struct group *g)
 	u64 used = p->se.sum_exec_runtime - t->exec_ns;
 	struct cosched_stats *s = stats_here();
 	u32 class = class_of(p, g);
+	u64 share = group_share(g);
 
 	t->exec_ns += used;
 	t->burst_ns += used;
-	t->vtime += task_vtime_of(used, t->weight);
-	__sync_fetch_and_add(&g->vtime, vtime_of(used, group_share(g)));
+	t->vtime += vtime_of(used, task_share(t, g, share));
+	__sync_fetch_and_add(&g->vtime, vtime_of(used, share));
 	if (s && class < COSCHED_NR_CLASSES)
 		s->run_ns[class] += used;
 }
 
-/*
- * Keep a group's virtual time within reach of what its queue has come to: one
- * that could not use its share (asleep, pinned, too few threads) saves up no
- * more than lag_ns, one that used idle CPUs is not held to account for more
- * than vtime_ahead(). Loses the race against a concurrent charge on purpose.
- */
-static void group_bound(struct group *g, u64 now, u64 share)
+static void key_inputs(struct key_input *in, const struct task_ctx *t,
+		       const struct group *g, s32 cpu)
 {
-	u64 vtime = g->vtime;
-	u64 bound = vtime_clamp(vtime, vtime_floor(now, params_of(g)->lag_ns,
-						   share), now + vtime_ahead());
+	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
+	const struct cosched_params *pr = params_of(g);
+	const struct cpu_ctx *c = cpu_at(cpu);
 
-	if (bound != vtime)
-		__sync_val_compare_and_swap(&g->vtime, vtime, bound);
+	in->task_share = task_share(t, g, group_share(g));
+	in->vtime = t->vtime;
+	in->now = c ? c->vtime_now : t->vtime;
+	in->slice_ns = pr->slice_ns;
+	in->group_vtime = g->vtime;
+	in->group_now = sc ? sc->vtime_now : g->vtime;
+	in->lag_ns = pr->lag_ns;
+	in->nr_cpus = nr_cpus();
 }
 
-/* Place of @p in the queue of @shard. */
-static u64 key_of(struct task_ctx *t, struct group *g, u32 shard, u64 share)
+/* Place of a task that waits for @cpu or its like; the inputs are returned. */
+static u64 key_of(struct task_ctx *t, struct group *g, s32 cpu, bool woke,
+		  struct key_input *ret_in)
 {
-	struct cosched_params *pr = params_of(g);
-	struct shard_ctx *sc = shard_at(shard);
-	struct key_input in = {
-		.group_vtime = g->vtime,
-		.task_ref = g->task_ref,
-		.share = share,
-		.own_weight = g->own_weight,
-		.now = sc ? sc->vtime_now : g->vtime,
-		.lag_ns = pr->lag_ns,
-		.ahead = vtime_ahead(),
-	};
-
-	/* A task that slept is ahead of its fellows by a slice at most. */
-	t->vtime = vtime_max(t->vtime, in.task_ref - pr->slice_ns);
-	in.task_vtime = t->vtime;
-	t->key = task_key(&in);
+	key_inputs(ret_in, t, g, cpu);
+	if (woke) {
+		t->vtime = vtime_max(t->vtime, wake_floor(ret_in));
+		ret_in->vtime = t->vtime;
+	}
+	t->key = task_key(ret_in);
 	return t->key;
 }
 
@@ -106,18 +103,56 @@ static void account_quiescent(struct task_ctx *t)
 }
 
 /*
- * Note what the queue of @shard has come to. Only a queue in which others
- * still wait tells how far virtual time is; a task that found its CPU idle
- * may be far ahead of everyone, and of no matter to them.
+ * Note what virtual time has come to. Only where others still wait does a start
+ * tell how far it is; a task that found its CPU idle may be far ahead of
+ * everyone, and of no matter to them.
  */
-static void advance_shard(u32 shard, u64 key)
+static void advance(struct cpu_ctx *c, struct shard_ctx *sc, u64 vtime,
+		    u64 group_vtime, u32 shard, s32 cpu)
+{
+	if (scx_bpf_dsq_nr_queued(DSQ_SHARD | shard) <= 0 &&
+	    scx_bpf_dsq_nr_queued(DSQ_CPU | cpu) <= 0)
+		return;
+	c->vtime_now = vtime_max(c->vtime_now, vtime);
+	if (vtime_before(sc->vtime_now, group_vtime))
+		sc->vtime_now = group_vtime;
+}
+
+/*
+ * @t takes its CPU: bring its virtual times within bounds of what this CPU and
+ * its shard have come to, which it may not have been part of. The exchange
+ * loses against a concurrent charge on purpose: there is a next time.
+ */
+static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
+		   u32 shard, s32 cpu)
 {
 	struct shard_ctx *sc = shard_at(shard);
+	struct key_input in;
+	u64 old = g->vtime;
 
-	if (!sc || !vtime_before(sc->vtime_now, key))
+	if (!sc)
 		return;
-	if (scx_bpf_dsq_nr_queued(DSQ_SHARD | shard) > 0)
-		sc->vtime_now = key;
+	key_inputs(&in, t, g, cpu);
+	t->vtime = start_bound(&in);
+	if (t->queued)
+		advance(c, sc, t->vtime, old, shard, cpu);
+	in.vtime = t->vtime;
+	in.group_vtime = group_bound(&in);
+	if (in.group_vtime != old)
+		__sync_val_compare_and_swap(&g->vtime, old, in.group_vtime);
+	c->key = task_key(&in);
+	c->share = in.task_share;
+}
+
+static void stat_start(struct task_struct *p, struct task_ctx *t,
+		       struct group *g, s32 cpu, u64 now)
+{
+	u64 waited = now > t->runnable_ns ? now - t->runnable_ns : 0;
+
+	stat_delay(class_of(p, g), waited);
+	if (waited > starve_ns)
+		report_starved(p, waited, t->group_id);
+	stat_migration(t->last_cpu, cpu);
 }
 
 /* @p starts on @cpu. */
@@ -127,30 +162,13 @@ static void account_start(struct task_struct *p, struct task_ctx *t, s32 cpu)
 	struct cpu_ctx *c = cpu_at(cpu);
 	struct group *g = group_of(t);
 	u64 now = clock_now();
-	u64 waited, share;
-	struct shard_ctx *sc;
 
 	if (!g || !topo || !c)
 		return;
-	waited = now > t->runnable_ns ? now - t->runnable_ns : 0;
-	stat_delay(class_of(p, g), waited);
-	if (waited > starve_ns)
-		report_starved(p, waited, t->group_id);
-	stat_migration(t->last_cpu, cpu);
+	stat_start(p, t, g, cpu, now);
 	t->last_cpu = cpu;
 	t->exec_ns = p->se.sum_exec_runtime;
-
-	share = group_share(g);
-	if (t->queued)
-		advance_shard(topo->shard, t->key);
-	sc = shard_at(topo->shard);
-	if (sc)
-		group_bound(g, sc->vtime_now, share);
-	if (vtime_before(g->task_ref, t->vtime))
-		g->task_ref = t->vtime;
-
-	c->key = t->queued ? t->key : g->vtime;
-	c->share = share;
+	settle(t, g, c, topo->shard, cpu);
 	c->group = t->group;
 	c->kicked = false;
 	c->started_ns = now;

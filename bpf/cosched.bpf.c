@@ -122,6 +122,7 @@ s32 BPF_PROG(cosched_init_task, struct task_struct *p,
 	if (!t)
 		return -ENOMEM;
 	t->last_cpu = -1;
+	t->vtime = VTIME_START;
 	return 0;
 }
 

@@ -41,7 +41,6 @@ static void task_join_group(struct task_ctx *t, struct cgroup *cgrp)
 		return;
 	t->group = index;
 	t->group_id = g->id;
-	t->vtime = g->task_ref;
 }
 
 /*
@@ -195,7 +194,6 @@ static int group_create(struct cgroup *cgrp, u32 weight)
 	g->weight = weight;
 	g->parent = parent;
 	g->vtime = VTIME_START;
-	g->task_ref = VTIME_START;
 	ref->index = index;
 	return 0;
 }

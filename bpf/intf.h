@@ -67,7 +67,8 @@ enum cosched_class {
 
 struct cosched_params {
 	__u64 slice_ns;		/* time on the CPU before others are asked */
-	__u64 lag_ns;		/* CPU time a group may save up while it sleeps */
+	__u64 lag_ns;		/* how long a group may save up its share of the
+				 * machine, at most 100 ms */
 	__u64 preempt_ns;	/* lead over the runner that lets a wake-up
 				 * pre-empt it, ~0: never */
 };

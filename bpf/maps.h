@@ -22,11 +22,11 @@ struct cosched_topology topology SEC(".data.topology");
 /* Slices near the 4 ms tick, which is what ends them on a kernel of 250 Hz. */
 #define MS 1000000ULL
 struct cosched_params params[COSCHED_NR_PARAMS] SEC(".data.params") = {
-	[COSCHED_PROFILE_DEFAULT] = { 3 * MS, 100 * MS, 1 * MS },
-	[COSCHED_PROFILE_LATENCY] = { 1 * MS, 100 * MS, MS / 2 },
-	[COSCHED_PROFILE_THROUGHPUT] = { 10 * MS, 100 * MS, 4 * MS },
-	[COSCHED_PROFILE_BATCH] = { 20 * MS, 20 * MS, U64_MAX },
-	[COSCHED_PARAMS_PLAIN] = { 3 * MS, 20 * MS, 3 * MS },
+	[COSCHED_PROFILE_DEFAULT] = { 3 * MS, 50 * MS, 1 * MS },
+	[COSCHED_PROFILE_LATENCY] = { 1 * MS, 50 * MS, MS / 2 },
+	[COSCHED_PROFILE_THROUGHPUT] = { 10 * MS, 50 * MS, 4 * MS },
+	[COSCHED_PROFILE_BATCH] = { 20 * MS, 10 * MS, U64_MAX },
+	[COSCHED_PARAMS_PLAIN] = { 3 * MS, 10 * MS, 3 * MS },
 };
 
 /* Written by ops.exit, read by the loader; kind is written last. */
@@ -45,7 +45,7 @@ const volatile bool switch_partial;
 struct task_ctx {
 	u64 runnable_ns;	/* since when it waits for a CPU */
 	u64 exec_ns;		/* CPU time already charged */
-	u64 vtime;		/* its own virtual time, by nice weight */
+	u64 vtime;		/* its own virtual time, see policy/vtime.h */
 	u64 key;		/* place in the queue it was last put into */
 	u64 burst_ns;		/* CPU time since it last woke up */
 	u64 average_ns;		/* of such bursts */
@@ -73,8 +73,6 @@ struct {
 struct group {
 	u64 id;			/* cgroup id, 0: slot is free */
 	u64 vtime;		/* virtual time, see policy/vtime.h */
-	u64 task_ref;		/* virtual time its tasks have reached; racy
-				 * maximum, an old value delays a task a slice */
 	u64 own_weight;		/* weights of its own runnable tasks */
 	u64 active_weight;	/* weights of its active children */
 	u32 nr_active;		/* runnable tasks + active children */
@@ -116,7 +114,8 @@ struct {
 struct cpu_ctx {
 	u64 started_ns;		/* 0: nothing of ours runs */
 	u64 key;		/* of the runner when it started */
-	u64 share;		/* of the runner's group */
+	u64 share;		/* of the runner */
+	u64 vtime_now;		/* virtual time its tasks have reached */
 	u32 group;
 	bool kicked;		/* asked to leave already; lost on a race, then
 				 * the CPU is asked twice */
@@ -129,7 +128,7 @@ struct {
 	__type(value, struct cpu_ctx);
 } cpus SEC(".maps");
 
-/* Virtual time that each shard's queue has reached: a racy maximum. */
+/* Virtual time that groups have reached in each shard: a racy maximum. */
 struct shard_ctx {
 	u64 vtime_now;
 	u64 pad[7];		/* a cache line of its own */

@@ -30,28 +30,18 @@ static bool is_percpu_kthread(const struct task_struct *p)
 	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
 }
 
-/* Virtual time of what runs on @cpu now. */
-static u64 runner_vtime(const struct cpu_ctx *c, const struct group *g,
-			u64 now)
-{
-	u64 ran = now > c->started_ns ? now - c->started_ns : 0;
-
-	return vtime_max(c->key, g->vtime) + vtime_of(ran, c->share);
-}
-
 /* How far the runner of @cpu is behind a waker with @key; 0: leave it alone. */
 static u64 victim_lead(s32 cpu, u32 group, u64 key, u64 margin_ns, u64 share)
 {
 	struct cpu_ctx *c = cpu_at(cpu);
-	struct group *g;
+	u64 now = clock_now();
 	u64 vtime;
 
 	if (!c || !c->started_ns || c->kicked || c->group == group)
 		return 0;
-	g = group_at(c->group);
-	if (!g)
-		return 0;
-	vtime = runner_vtime(c, g, clock_now());
+	vtime = c->key;
+	if (now > c->started_ns)
+		vtime += vtime_of(now - c->started_ns, c->share);
 	return key_preempts(key, vtime, margin_ns, share) ? vtime - key : 0;
 }
 
@@ -95,17 +85,16 @@ static void preempt_in_shard(struct task_struct *p, u32 shard, u32 group,
 static void enqueue_pinned(struct task_struct *p, struct task_ctx *t,
 			   struct group *g, s32 cpu, u64 flags)
 {
-	const struct cosched_cpu_topology *topo = topology_of(cpu);
-	struct cosched_params *pr = params_of(g);
-	u64 share = group_share(g);
-	u64 key = key_of(t, g, topo ? topo->shard : 0, share);
+	bool woke = flags & ENQ_WAKEUP;
+	struct key_input in;
+	u64 key = key_of(t, g, cpu, woke, &in);
 
 	t->queued = true;
-	dsq_insert_vtime(p, DSQ_CPU | cpu, pr->slice_ns, key, flags);
+	dsq_insert_vtime(p, DSQ_CPU | cpu, in.slice_ns, key, flags);
 	if (scx_bpf_test_and_clear_cpu_idle(cpu))
 		scx_bpf_kick_cpu(cpu, KICK_IDLE);
-	else if ((flags & ENQ_WAKEUP) &&
-		 victim_lead(cpu, t->group, key, pr->preempt_ns, share))
+	else if (woke && victim_lead(cpu, t->group, key,
+				     params_of(g)->preempt_ns, in.task_share))
 		kick_out(cpu);
 }
 
@@ -113,24 +102,24 @@ static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
 			   struct group *g, s32 cpu, u64 flags)
 {
 	const struct cosched_cpu_topology *topo = topology_of(cpu);
-	struct cosched_params *pr = params_of(g);
+	bool woke = flags & ENQ_WAKEUP;
 	u32 shard = topo ? topo->shard : 0;
-	u64 share = group_share(g);
-	u64 key = key_of(t, g, shard, share);
+	struct key_input in;
+	u64 key = key_of(t, g, cpu, woke, &in);
 	s32 idle;
 
 	t->queued = true;
-	dsq_insert_vtime(p, DSQ_SHARD | shard, pr->slice_ns, key, flags);
+	dsq_insert_vtime(p, DSQ_SHARD | shard, in.slice_ns, key, flags);
 
 	/* A CPU may have become idle since none was found, or none was
 	 * looked for: it takes the task from whichever queue it is in. */
 	idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	if (idle >= 0) {
 		scx_bpf_kick_cpu(idle, KICK_IDLE);
-	} else if (flags & ENQ_WAKEUP) {
+	} else if (woke) {
 		stat_inc(COSCHED_STAT_WAKE_QUEUED);
-		preempt_in_shard(p, shard, t->group, key, pr->preempt_ns,
-				 share);
+		preempt_in_shard(p, shard, t->group, key,
+				 params_of(g)->preempt_ns, in.task_share);
 	}
 }
 
@@ -226,17 +215,16 @@ static void consider_others(struct choice *c, s32 cpu,
 
 /* The runner may stay if nobody who waits is owed more. */
 static bool keep_running(struct task_struct *prev, const struct choice *c,
-			 u32 shard)
+			 s32 cpu)
 {
 	struct task_ctx *t = task_of(prev);
 	struct group *g = t ? group_of(t) : NULL;
-	u64 share;
+	struct key_input in;
 
 	if (!g || !(prev->scx.flags & TASK_QUEUED))
 		return false;
 	account(prev, t, g);
-	share = group_share(g);
-	if (c->dsq && vtime_before(c->key, key_of(t, g, shard, share)))
+	if (c->dsq && vtime_before(c->key, key_of(t, g, cpu, false, &in)))
 		return false;
 	task_set_slice(prev, params_of(g)->slice_ns);
 	stat_inc(COSCHED_STAT_KEEP);
@@ -267,7 +255,7 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 	consider(&c, DSQ_CPU | cpu, cpu, 0, COSCHED_STAT_LOCAL);
 	consider(&c, DSQ_SHARD | here->shard, cpu, 0, COSCHED_STAT_SHARD);
 	consider_others(&c, cpu, here);
-	if (prev && keep_running(prev, &c, here->shard))
+	if (prev && keep_running(prev, &c, cpu))
 		return;
 	if (!c.dsq)
 		return;

@@ -6,13 +6,15 @@
  * in the host's unit tests and in simulation. All values are u64 and may wrap;
  * comparisons go through vtime_before().
  *
- * The model. Each group (a cgroup's own tasks) has a virtual time that
- * advances by the CPU time its tasks use divided by the group's share of the
- * machine, so groups that are served as they deserve advance alike. A task's
- * key, by which queues are ordered, is its group's virtual time plus how far
- * the task is ahead of its own group. Because the second term accumulates until
- * it is answered, tasks in a group converge to their nice weights; because it
- * is bounded, it cannot move the group's own share.
+ * The model. A group (a cgroup's own tasks) has a share of the machine, and a
+ * task a share of its group's, both by weights of what is active. CPU time
+ * divided by share is virtual time: entities that are served as they deserve
+ * advance alike. It is kept twice. Each task has its own, relative to the CPU
+ * it runs on, which settles who is next among those who compete for the same
+ * CPUs, whatever their affinities. Each group has one for the whole machine,
+ * which remembers what the group as a whole is owed while its tasks come and
+ * go: a group that waits at barriers keeps its entitlement, within a bound. A
+ * key, by which queues are ordered, is the sum of both distances.
  */
 #ifndef _COSCHED_POLICY_VTIME_H
 #define _COSCHED_POLICY_VTIME_H
@@ -66,51 +68,69 @@ static inline __u64 vtime_of(__u64 ns, __u64 share)
 	return ns * SHARE_ONE / (share ? share : 1);
 }
 
-/* CPU time @ns of a task as its own virtual time, by nice weight. */
-static inline __u64 task_vtime_of(__u64 ns, __u64 weight)
-{
-	return ns * WEIGHT_DEFAULT / (weight ? weight : 1);
-}
-
-/* What a task's place in its queue is computed from. */
+/* What a task's place in a queue is computed from. */
 struct key_input {
+	__u64 vtime;		/* of the task */
+	__u64 now;		/* that its CPU has reached */
+	__u64 task_share;	/* of the task */
+	__u64 slice_ns;		/* of the task */
 	__u64 group_vtime;	/* of its group */
-	__u64 task_vtime;	/* of the task */
-	__u64 task_ref;		/* task virtual time that its group has reached */
-	__u64 share;		/* of the group */
-	__u64 own_weight;	/* sum of the group's runnable tasks' weights */
-	__u64 now;		/* virtual time that the queue has reached */
-	__u64 lag_ns;		/* CPU time that a group may save up */
-	__u64 ahead;		/* virtual time that a task may be put behind */
+	__u64 group_now;	/* that groups in its shard have reached */
+	__u64 lag_ns;		/* how long a group may save up its share */
+	__u64 nr_cpus;		/* virtual time passes at most this fast */
 };
 
-/* The earliest key that a group with this share may get when @now is reached. */
-static inline __u64 vtime_floor(__u64 now, __u64 lag_ns, __u64 share)
+/*
+ * Bounds. Virtual time passes at most nr_cpus times as fast as the clock, when
+ * all CPUs are busy: so a time span, times that, is how much of it a group may
+ * be behind or ahead, alike for every share. Equal bounds matter: two groups
+ * that are kept from their shares (pinned, say) both come to rest at the
+ * bound, and must not be told apart by it.
+ */
+#define DEBT_NS		1000000000ULL	/* longest wait for one's debts */
+#define CARRY_NS	100000000ULL	/* what a task may bring from elsewhere */
+
+static inline __u64 vtime_span(__u64 ns, __u64 nr_cpus)
 {
-	return now - vtime_of(lag_ns, share);
+	return ns * nr_cpus;
+}
+
+/*
+ * Earliest virtual time of a task that wakes up: early by one slice of its own
+ * at the most, and not by more than the machine hands out in that time.
+ */
+static inline __u64 wake_floor(const struct key_input *in)
+{
+	__u64 own = vtime_of(in->slice_ns, in->task_share);
+	__u64 all = vtime_span(in->slice_ns, in->nr_cpus);
+
+	return in->now - (own < all ? own : all);
+}
+
+/* Bounds of a task's virtual time when it starts on a CPU. */
+static inline __u64 start_bound(const struct key_input *in)
+{
+	return vtime_clamp(in->vtime,
+			   in->now - vtime_span(CARRY_NS, in->nr_cpus),
+			   in->now + vtime_span(DEBT_NS, in->nr_cpus));
+}
+
+/* Bounds of a group's virtual time. */
+static inline __u64 group_bound(const struct key_input *in)
+{
+	return vtime_clamp(in->group_vtime,
+			   in->group_now - vtime_span(in->lag_ns, in->nr_cpus),
+			   in->group_now + vtime_span(DEBT_NS, in->nr_cpus));
 }
 
 static inline __u64 task_key(const struct key_input *in)
 {
-	__s64 own = (__s64)(in->task_vtime - in->task_ref);
-	__u64 weight = in->own_weight > WEIGHT_DEFAULT ? in->own_weight :
-							 WEIGHT_DEFAULT;
-	__u64 magnitude = own < 0 ? -own : own;
-	__u64 offset;
+	__u64 latest = in->now + vtime_span(DEBT_NS, in->nr_cpus);
+	__u64 vtime = in->vtime;
 
-	/* A second of lead or more saturates: keeps the product in 64 bits. */
-	if (magnitude > 1000000000ULL)
-		magnitude = 1000000000ULL;
-	if (weight > 1000000ULL)
-		weight = 1000000ULL;
-	offset = vtime_of(magnitude / WEIGHT_DEFAULT * weight / 16,
-			  in->share) * 16;
-	if (offset > in->ahead)
-		offset = in->ahead;
-	return vtime_clamp(own < 0 ? in->group_vtime - offset :
-				     in->group_vtime + offset,
-			   vtime_floor(in->now, in->lag_ns, in->share),
-			   in->now + in->ahead);
+	if (vtime_before(latest, vtime))
+		vtime = latest;
+	return vtime + (group_bound(in) - in->group_now);
 }
 
 /*

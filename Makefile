@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The build has two halves. Outside (this machine) only prepares the VM root and
+# hands targets on; inside (the VM root, or this machine with NATIVE=1) the
+# fragments of each part build and test. V=1 shows commands.
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-print-directory
+Q := $(if $(V),,@)
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+inside := $(or $(IN_VM_ROOT),$(filter 1,$(NATIVE)))
+
+# Targets that the fragments make; same name on both sides.
+INSIDE := all bpf kmod user go test lint san fuzz verify install uninstall \
+	  selftests-build
+
+ifeq ($(inside),)
+
+VARS := $(foreach v,V T S B DESTDIR PREFIX,$(if $($v),$v='$($v)'))
+
+$(INSIDE): vm-root
+	$(Q)MAKEFLAGS= scripts/vm/enter make -j$(JOBS) $@ $(VARS)
+
+vm-root: ## make the VM root and fetch the kernel (KVER= picks another)
+	$(Q)scripts/vm/setup
+
+demo: all ## boot, run the training job under EEVDF and under cosched, compare
+	$(Q)scripts/demo
+
+check: ## set everything up, build, and pass every test
+	$(Q)scripts/check
+
+vmtest: all selftests-build ## run the selftests in the VM (T=pattern selects)
+	$(Q)scripts/vmtest $(T)
+
+vm-shell: all selftests-build ## a shell in the VM, the tree at /src
+	$(Q)scripts/vm/run --shell --timeout 86400 -- bash
+
+doctor: all ## say what the VM's kernel has and what is missing
+	$(Q)scripts/vm/run -- build/bin/cosched doctor
+
+distclean: ## remove all that was made, the VM root too
+	$(Q)rm -rf --one-file-system build
+
+clean: ## remove what was built, keep the VM root
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name vm -exec rm -rf {} + \
+		2>/dev/null || true
+
+else
+
+KERNEL ?= $(shell uname -r)
+include bpf/bpf.mk
+include kmod/kmod.mk
+include user/user.mk
+include selftests/selftests.mk
+include scripts/host.mk
+
+all: kmod bpf user go ## build module, scheduler, daemon, command and programs
+.DEFAULT_GOAL := all
+
+ifneq ($(filter 1,$(NATIVE)),)
+clean distclean:
+	$(Q)rm -rf --one-file-system build
+doctor: user
+	$(Q)build/bin/cosched doctor
+demo check vmtest vm-shell vm-root:
+	@echo "$@ runs in the VM: call it without NATIVE=1" >&2; exit 2
+endif
+
+endif
+
+help: ## list targets
+	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/\1|\2/p' Makefile scripts/host.mk | \
+		awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
+	@echo "variables: V=1 T=pattern KVER=version NATIVE=1 DESTDIR= PREFIX= JOBS="
+
+.PHONY: $(INSIDE) vm-root demo check vmtest vm-shell doctor clean distclean help

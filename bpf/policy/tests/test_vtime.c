@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unit tests of the pure policy functions, and a small seeded simulation that
+ * asks of them what matters: does everybody get the share that weights say,
+ * and does nobody wait for ever.
+ *
+ * test_vtime [SEED]: the seed is printed, and taken back to repeat a failure.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "policy/place.h"
+#include "policy/vtime.h"
+
+#define MS 1000000ULL
+
+static unsigned int failures;
+
+/* Numbered one-line assertions: a failing one names its line. */
+#define T(cond)								\
+	do {								\
+		if (!(cond)) {						\
+			failures++;					\
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #cond); \
+		}							\
+	} while (0)
+
+static void test_order(void)
+{
+	T(vtime_before(1, 2));
+	T(!vtime_before(2, 2));
+	T(vtime_before(~0ULL, 0));		/* wraps */
+	T(vtime_max(~0ULL, 1) == 1);
+	T(vtime_clamp(5, 10, 20) == 10);
+	T(vtime_clamp(25, 10, 20) == 20);
+	T(vtime_clamp(15, 10, 20) == 15);
+	T(vtime_clamp(3, ~0ULL - 5, 10) == 3);	/* range that wraps */
+}
+
+static void test_share(void)
+{
+	T(share_of(SHARE_ONE, 100, 200) == SHARE_ONE / 2);
+	T(share_of(SHARE_ONE, 100, 100) == SHARE_ONE);
+	T(share_of(SHARE_ONE, 200, 100) == SHARE_ONE);	/* stale total */
+	T(share_of(SHARE_ONE, 0, 100) == SHARE_ONE);	/* not counted yet */
+	T(share_of(1, 1, 10000) == 1);			/* never 0 */
+	T(vtime_of(MS, SHARE_ONE) == MS);
+	T(vtime_of(MS, SHARE_ONE / 4) == 4 * MS);
+	T(vtime_of(MS, 0) == vtime_of(MS, 1));
+}
+
+static const struct key_input even = {
+	.vtime = 1ULL << 50, .now = 1ULL << 50, .task_share = SHARE_ONE,
+	.slice_ns = 3 * MS, .group_vtime = 1ULL << 51, .group_now = 1ULL << 51,
+	.lag_ns = 50 * MS, .nr_cpus = 8,
+};
+
+static void test_key(void)
+{
+	const __u64 base = even.now, group = even.group_now;
+	struct key_input in = even;
+
+	T(task_key(&in) == base);
+	in.vtime = base + 5 * MS;		/* had more than others */
+	T(task_key(&in) == base + 5 * MS);
+	in.group_vtime = group - 7 * MS;	/* its group had less */
+	T(task_key(&in) == base - 2 * MS);
+	in.group_vtime = group - 10000 * MS;	/* saved up too much */
+	T(task_key(&in) == base + 5 * MS - 8 * 50 * MS);
+	in.group_vtime = group + 100000 * MS;	/* bounded debt */
+	T(task_key(&in) == base + 5 * MS + 8 * 1000 * MS);
+	in.vtime = base + (1ULL << 60);		/* absurd: still in bounds */
+	T(task_key(&in) == base + 2 * 8 * 1000 * MS);
+	in = even;
+	in.task_share = 1;			/* key knows no share: */
+	T(task_key(&in) == base);		/* equal bounds for all */
+}
+
+static void test_bounds(void)
+{
+	const __u64 base = even.now;
+	struct key_input in = even;
+
+	T(wake_floor(&in) == base - 3 * MS);	/* a slice of its own */
+	in.task_share = SHARE_ONE / 100;
+	T(wake_floor(&in) == base - 8 * 3 * MS); /* or of the machine's */
+	T(start_bound(&in) == base);
+	in.vtime = base - 10000 * MS;
+	T(start_bound(&in) == base - 8 * 100 * MS);
+	in.vtime = base + 10000 * MS;
+	T(start_bound(&in) == base + 8 * 1000 * MS);
+	T(group_bound(&in) == even.group_now);
+}
+
+static void test_preempt(void)
+{
+	T(key_preempts(0, 2 * MS, MS, SHARE_ONE));
+	T(!key_preempts(0, MS, MS, SHARE_ONE));
+	T(!key_preempts(0, 2 * MS, MS, SHARE_ONE / 2));
+	T(!key_preempts(0, 1ULL << 60, ~0ULL, SHARE_ONE)); /* never */
+}
+
+static void test_rest(void)
+{
+	T(log2_slot(0, 32) == 0);
+	T(log2_slot(1, 32) == 0);
+	T(log2_slot(2, 32) == 1);
+	T(log2_slot(3, 32) == 1);
+	T(log2_slot(1023, 32) == 9);
+	T(log2_slot(1024, 32) == 10);
+	T(log2_slot(~0ULL, 32) == 31);
+	T(ewma8(800, 800) == 800);
+	T(ewma8(0, 800) == 100);
+	T(is_computing(0, COMPUTE_BURST_NS));
+	T(is_computing(COMPUTE_BURST_NS, 0));
+	T(!is_computing(COMPUTE_BURST_NS - 1, 10));
+	T(steal_margin(1, 1, MS, 8) < steal_margin(0, 1, MS, 8));
+	T(steal_margin(0, 1, MS, 8) < steal_margin(0, 0, MS, 8));
+}
+
+/*
+ * Simulation: groups of always-runnable tasks on some CPUs, one queue. Every
+ * slice the tasks with the earliest keys run; used time is charged as the
+ * scheduler does it.
+ */
+#define MAX_GROUPS	8
+#define MAX_TASKS	64
+
+struct sim_group {
+	unsigned int weight;
+	__u64 vtime, own_weight, used;
+};
+
+struct sim_task {
+	unsigned int group, weight;
+	__u64 vtime, key, used, waited, longest;
+};
+
+struct sim {
+	struct sim_group group[MAX_GROUPS];
+	struct sim_task task[MAX_TASKS];
+	unsigned int nr_groups, nr_tasks, nr_cpus;
+	__u64 now, group_now, total_weight;
+};
+
+static unsigned int pick(unsigned int low, unsigned int high)
+{
+	return low + (unsigned int)rand() % (high - low + 1);
+}
+
+static void sim_setup(struct sim *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->nr_groups = pick(1, MAX_GROUPS);
+	s->nr_cpus = pick(1, 8);
+	s->now = s->group_now = 1ULL << 50;
+	for (unsigned int i = 0; i < s->nr_groups; i++) {
+		s->group[i].weight = pick(20, 500);
+		s->group[i].vtime = s->now;
+		s->total_weight += s->group[i].weight;
+	}
+	/* As many tasks in each group as CPUs: any share can be used. */
+	for (unsigned int i = 0; i < s->nr_groups; i++) {
+		for (unsigned int n = 0; n < s->nr_cpus &&
+		     s->nr_tasks < MAX_TASKS; n++) {
+			struct sim_task *t = &s->task[s->nr_tasks++];
+
+			t->group = i;
+			t->weight = pick(50, 300);
+			t->vtime = s->now;
+			s->group[i].own_weight += t->weight;
+		}
+	}
+}
+
+static __u64 sim_share(const struct sim *s, const struct sim_group *g)
+{
+	return share_of(SHARE_ONE, g->weight, s->total_weight);
+}
+
+static __u64 sim_task_share(const struct sim *s, const struct sim_task *t)
+{
+	const struct sim_group *g = &s->group[t->group];
+
+	return share_of(sim_share(s, g), t->weight, g->own_weight);
+}
+
+static void sim_key(struct sim *s, struct sim_task *t)
+{
+	struct key_input in = {
+		.vtime = t->vtime, .now = s->now,
+		.task_share = sim_task_share(s, t), .slice_ns = 3 * MS,
+		.group_vtime = s->group[t->group].vtime,
+		.group_now = s->group_now,
+		.lag_ns = 50 * MS, .nr_cpus = s->nr_cpus,
+	};
+
+	t->key = task_key(&in);
+}
+
+/* One slice on every CPU, one CPU after the other as starts are staggered. */
+static void sim_slice(struct sim *s, __u64 slice)
+{
+	struct sim_task *running[8] = { NULL };
+
+	for (unsigned int cpu = 0; cpu < s->nr_cpus; cpu++) {
+		struct sim_task *best = NULL;
+
+		for (unsigned int i = 0; i < s->nr_tasks; i++) {
+			struct sim_task *t = &s->task[i];
+			int busy = 0;
+
+			for (unsigned int c = 0; c < cpu; c++)
+				busy |= running[c] == t;
+			if (!busy && (!best || vtime_before(t->key, best->key)))
+				best = t;
+		}
+		running[cpu] = best;
+		s->now = vtime_max(s->now, best->vtime);
+		s->group_now = vtime_max(s->group_now,
+					 s->group[best->group].vtime);
+	}
+	for (unsigned int i = 0; i < s->nr_tasks; i++)
+		s->task[i].waited += slice;
+	for (unsigned int cpu = 0; cpu < s->nr_cpus; cpu++) {
+		struct sim_task *t = running[cpu];
+		struct sim_group *g = &s->group[t->group];
+
+		if (t->waited > t->longest)
+			t->longest = t->waited;
+		t->waited = 0;
+		t->used += slice;
+		g->used += slice;
+		t->vtime += vtime_of(slice, sim_task_share(s, t));
+		g->vtime += vtime_of(slice, sim_share(s, g));
+		sim_key(s, t);
+	}
+}
+
+static void sim_check(const struct sim *s, __u64 slices, __u64 slice)
+{
+	double total = (double)slices * slice * s->nr_cpus;
+
+	for (unsigned int i = 0; i < s->nr_groups; i++) {
+		double ideal = total * s->group[i].weight / s->total_weight;
+
+		if (s->nr_tasks == MAX_TASKS)
+			break; /* the last groups have too few tasks */
+		if (fabs(s->group[i].used - ideal) > 0.03 * total / 4) {
+			failures++;
+			printf("group %u of %u: weight %u of %llu got %.3f of its share\n",
+			       i, s->nr_groups, s->group[i].weight,
+			       (unsigned long long)s->total_weight,
+			       s->group[i].used / ideal);
+		}
+	}
+	for (unsigned int i = 0; i < s->nr_tasks; i++) {
+		if (s->task[i].longest > 2000 * MS) {
+			failures++;
+			printf("task %u waited %llu ms\n", i, (unsigned long long)
+			       (s->task[i].longest / MS));
+		}
+	}
+}
+
+static void test_simulation(void)
+{
+	static struct sim s;
+
+	for (int round = 0; round < 200; round++) {
+		sim_setup(&s);
+		for (unsigned int i = 0; i < s.nr_tasks; i++)
+			sim_key(&s, &s.task[i]);
+		for (int n = 0; n < 2000; n++)
+			sim_slice(&s, 4 * MS);
+		sim_check(&s, 2000, 4 * MS);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seed = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 0) :
+				       (unsigned int)time(NULL);
+
+	printf("seed %u\n", seed);
+	srand(seed);
+	test_order();
+	test_share();
+	test_key();
+	test_bounds();
+	test_preempt();
+	test_rest();
+	test_simulation();
+	printf("%u failures\n", failures);
+	return failures ? 1 : 0;
+}

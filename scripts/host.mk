@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What needs no VM: unit tests, lint, Go programs, installation. Included by
+# the top-level Makefile, inside the VM root.
+#
+# HOST_TESTS    programs that the fragments build; each exits 0 when it passes
+# FUZZ_TARGETS  libFuzzer programs
+
+GO_SOURCES := $(shell find user/go -name '*.go' -o -name go.mod)
+
+go: build/bin/trainsim
+
+build/bin/trainsim: $(GO_SOURCES)
+	@echo "  GO      $@"
+	@mkdir -p $(@D)
+	$(Q)cd user/go && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+		-o ../../$@ ./cmd/trainsim
+
+HOST_TESTS += build/test/test_vtime
+build/test/test_vtime: bpf/policy/tests/test_vtime.c $(wildcard bpf/policy/*.h)
+	@echo "  CC      $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -g -O1 -Wall -Wextra -Wshadow -Wmissing-prototypes \
+		-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-Ibpf -Iinclude/uapi $< -o $@ -lm
+
+test: $(HOST_TESTS) ## run the tests that need no VM
+	$(Q)scripts/test $(HOST_TESTS)
+
+lint: ## style, spelling, shell, SPDX, vet, man pages
+	$(Q)scripts/lint
+
+install: all ## install below DESTDIR, PREFIX
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/cosched
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin build/bin/coschedd
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/cosched build/bpf/cosched.bpf.o
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux include/uapi/linux/cosched.h
+	install -D -m 644 -t $(DESTDIR)/lib/modules/$(KERNEL)/extra build/kmod/cosched.ko
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system build/user/coschedd.service
+	for page in build/man/*.8; do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $$page; done
+	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/cosched $(DESTDIR)$(PREFIX)/sbin/coschedd \
+		$(DESTDIR)$(PREFIX)/include/linux/cosched.h \
+		$(DESTDIR)$(PREFIX)/lib/cosched/cosched.bpf.o \
+		$(DESTDIR)/lib/modules/$(KERNEL)/extra/cosched.ko \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/coschedd.service \
+		$(DESTDIR)$(PREFIX)/share/man/man8/cosched.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8
+	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
+
+.PHONY: go test lint install uninstall
