@@ -127,7 +127,7 @@ static void test_rest(void)
  * scheduler does it.
  */
 #define MAX_GROUPS	8
-#define MAX_TASKS	64
+#define MAX_TASKS	96
 
 struct sim_group {
 	unsigned int weight;
@@ -162,14 +162,16 @@ static void sim_setup(struct sim *s)
 		s->group[i].vtime = s->now;
 		s->total_weight += s->group[i].weight;
 	}
-	/* As many tasks in each group as CPUs: any share can be used. */
+	/* More tasks in each group than CPUs, of one weight: any share can
+	 * be used, as none asks for more than one CPU for one task. */
 	for (unsigned int i = 0; i < s->nr_groups; i++) {
-		for (unsigned int n = 0; n < s->nr_cpus &&
-		     s->nr_tasks < MAX_TASKS; n++) {
+		unsigned int weight = pick(10, 300);
+
+		for (unsigned int n = 0; n < s->nr_cpus + 2; n++) {
 			struct sim_task *t = &s->task[s->nr_tasks++];
 
 			t->group = i;
-			t->weight = pick(50, 300);
+			t->weight = weight;
 			t->vtime = s->now;
 			s->group[i].own_weight += t->weight;
 		}
@@ -247,9 +249,7 @@ static void sim_check(const struct sim *s, __u64 slices, __u64 slice)
 	for (unsigned int i = 0; i < s->nr_groups; i++) {
 		double ideal = total * s->group[i].weight / s->total_weight;
 
-		if (s->nr_tasks == MAX_TASKS)
-			break; /* the last groups have too few tasks */
-		if (fabs(s->group[i].used - ideal) > 0.03 * total / 4) {
+		if (fabs(s->group[i].used - ideal) > 0.005 * total) {
 			failures++;
 			printf("group %u of %u: weight %u of %llu got %.3f of its share\n",
 			       i, s->nr_groups, s->group[i].weight,
@@ -264,6 +264,30 @@ static void sim_check(const struct sim *s, __u64 slices, __u64 slice)
 			       (s->task[i].longest / MS));
 		}
 	}
+}
+
+/* One group, one CPU, tasks of different weights. */
+static void test_nice(void)
+{
+	static struct sim s;
+	double total = 4000 * 4.0 * MS;
+
+	memset(&s, 0, sizeof(s));
+	s.nr_groups = s.nr_cpus = 1;
+	s.now = s.group_now = s.group[0].vtime = 1ULL << 50;
+	s.group[0].weight = s.total_weight = 100;
+	s.nr_tasks = 4;
+	for (unsigned int i = 0; i < 4; i++) {
+		s.task[i].weight = 50U << i;
+		s.task[i].vtime = s.now;
+		s.group[0].own_weight += s.task[i].weight;
+	}
+	for (unsigned int i = 0; i < 4; i++)
+		sim_key(&s, &s.task[i]);
+	for (int n = 0; n < 4000; n++)
+		sim_slice(&s, 4 * MS);
+	for (unsigned int i = 0; i < 4; i++)
+		T(fabs(s.task[i].used / total - (50U << i) / 750.0) < 0.005);
 }
 
 static void test_simulation(void)
@@ -293,6 +317,7 @@ int main(int argc, char **argv)
 	test_bounds();
 	test_preempt();
 	test_rest();
+	test_nice();
 	test_simulation();
 	printf("%u failures\n", failures);
 	return failures ? 1 : 0;
