@@ -42,27 +42,32 @@ struct btf *cosched_btf_load(void)
 	return btf__parse_raw(COSCHED_VMLINUX_BTF);
 }
 
-bool cosched_btf_has_member(const struct btf *btf, const char *type,
-			    const char *member)
+const struct btf_type *cosched_btf_struct(const struct btf *btf,
+					  const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+
+	return id < 0 ? NULL : btf__type_by_id(btf, (__u32)id);
+}
+
+bool cosched_btf_has_member(const struct btf *btf, const struct btf_type *type,
+			    const char *name)
 {
 	const struct btf_member *m;
-	const struct btf_type *t;
-	int id, i;
+	int i;
 
-	id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
-	if (id < 0)
+	if (!type)
 		return false;
-	t = btf__type_by_id(btf, (__u32)id);
-	m = btf_members(t);
-	for (i = 0; i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(btf, m[i].name_off), member))
+	m = btf_members(type);
+	for (i = 0; i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, m[i].name_off), name))
 			return true;
 	return false;
 }
 
 /* Enums of 32 and of 64 bits are two kinds of types. */
-static bool enum_has_value(const struct btf *btf, const char *type,
-			   const char *name)
+int cosched_btf_enum_value(const struct btf *btf, const char *type,
+			   const char *name, __u64 *ret_value)
 {
 	const struct btf_type *t;
 	int id, i;
@@ -71,30 +76,38 @@ static bool enum_has_value(const struct btf *btf, const char *type,
 	if (id < 0)
 		id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
 	if (id < 0)
-		return false;
+		return -ENOENT;
 	t = btf__type_by_id(btf, (__u32)id);
 	for (i = 0; i < btf_vlen(t); i++) {
-		__u32 off = btf_is_enum64(t) ? btf_enum64(t)[i].name_off :
-					       btf_enum(t)[i].name_off;
+		bool wide = btf_is_enum64(t);
+		__u32 off = wide ? btf_enum64(t)[i].name_off :
+				   btf_enum(t)[i].name_off;
 
-		if (!strcmp(btf__name_by_offset(btf, off), name))
-			return true;
+		if (strcmp(btf__name_by_offset(btf, off), name))
+			continue;
+		*ret_value = wide ? btf_enum64_value(&btf_enum64(t)[i]) :
+				    (__u32)btf_enum(t)[i].val;
+		return 0;
 	}
-	return false;
+	return -ENOENT;
 }
 
 bool cosched_feature_exists(const struct btf *btf,
 			    const struct cosched_feature *feature)
 {
+	__u64 value;
+
 	switch (feature->kind) {
 	case COSCHED_FEATURE_MEMBER:
-		return cosched_btf_has_member(btf, feature->type,
-					      feature->name);
+		return cosched_btf_has_member(
+			btf, cosched_btf_struct(btf, feature->type),
+			feature->name);
 	case COSCHED_FEATURE_FUNC:
 		return btf__find_by_name_kind(btf, feature->name,
 					      BTF_KIND_FUNC) > 0;
 	case COSCHED_FEATURE_ENUM:
-		return enum_has_value(btf, feature->type, feature->name);
+		return !cosched_btf_enum_value(btf, feature->type,
+					       feature->name, &value);
 	}
 	return false;
 }

@@ -6,10 +6,12 @@
 #ifndef _COSCHED_COMMON_FEATURES_H
 #define _COSCHED_COMMON_FEATURES_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct btf;
+struct btf_type;
 
 enum cosched_feature_kind {
 	COSCHED_FEATURE_MEMBER,	/* struct type has member name */
@@ -38,8 +40,21 @@ struct btf *cosched_btf_load(void);
 bool cosched_feature_exists(const struct btf *btf,
 			    const struct cosched_feature *feature);
 
-/* Does it have member @member in struct @type? */
-bool cosched_btf_has_member(const struct btf *btf, const char *type,
-			    const char *member);
+/*
+ * The struct called @name in @btf, NULL when there is none. A search through
+ * all types: look once, ask often.
+ */
+const struct btf_type *cosched_btf_struct(const struct btf *btf,
+					  const char *name);
+
+/* Has @type, a struct of @btf or NULL, a member called @name? */
+bool cosched_btf_has_member(const struct btf *btf, const struct btf_type *type,
+			    const char *name);
+
+/*
+ * Value of enumerator @name of enum @type in @btf. Returns 0 or -ENOENT.
+ */
+int cosched_btf_enum_value(const struct btf *btf, const char *type,
+			   const char *name, __u64 *ret_value);
 
 #endif /* _COSCHED_COMMON_FEATURES_H */

@@ -11,6 +11,7 @@
 #include "common/file.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/cosched.h>
 #include <stdint.h>
 #include <string.h>
@@ -169,5 +170,27 @@ bool cosched_cmdline_isolates(const char *cmdline)
 		word += strcspn(word, " \n");
 		word += strspn(word, " \n");
 	}
+	return false;
+}
+
+bool cosched_kernel_isolates(void)
+{
+	char cmdline[4096];
+
+	return cosched_file_read("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
+	       cosched_cmdline_isolates(cmdline);
+}
+
+bool cosched_may_load(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/status", "re");
+	const __u64 both = 1ULL << CAP_BPF | 1ULL << CAP_PERFMON;
+	unsigned long long caps;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			return (caps & both) == both ||
+			       caps & 1ULL << CAP_SYS_ADMIN;
 	return false;
 }

@@ -66,9 +66,18 @@ int cosched_knob_list(struct cosched_knob_entry **ret_entries, size_t *ret_n);
 int cosched_knob_read(__u64 id, struct cosched_knob_entry *ret_entry);
 
 /*
+ * May this process load a scheduler? It needs CAP_BPF and CAP_PERFMON, or
+ * CAP_SYS_ADMIN, which includes both.
+ */
+bool cosched_may_load(void);
+
+/*
  * Is the kernel command line @cmdline one of "isolcpus=" that takes CPUs out
  * of scheduling domains? sched_ext refuses to load then. Pure.
  */
 bool cosched_cmdline_isolates(const char *cmdline);
+
+/* The same for the running kernel. */
+bool cosched_kernel_isolates(void);
 
 #endif /* _COSCHED_COMMON_KERNEL_H */

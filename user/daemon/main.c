@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * coschedd: load the scheduler and keep it loaded. See coschedd(8).
+ *
+ * This file owns the start: options, what must be there before anything is
+ * tried, the background, the event loop, and the exit status.
+ */
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/kernel.h"
+#include "common/options.h"
+#include "common/proto.h"
+#include "daemon/control.h"
+#include "daemon/instance.h"
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+
+#define RESTART_WINDOW_US	120000000ULL
+
+struct options {
+	bool foreground, partial, no_restart, verbose, help, version;
+	__u64 timeout_ms, slice_us, max_restarts;
+};
+
+#define FLAG(name, letter, field, help)					\
+	{ name, letter, COSCHED_OPT_FLAG, offsetof(struct options, field), \
+	  0, 0, NULL, help }
+#define NUMBER(name, field, min, max, arg, help)			\
+	{ name, 0, COSCHED_OPT_U64, offsetof(struct options, field),	\
+	  min, max, arg, help }
+
+static const struct cosched_option option_table[] = {
+	FLAG("foreground", 'f', foreground,
+	     "stay in the foreground, log to stderr"),
+	FLAG("partial", 'p', partial,
+	     "schedule only tasks of policy SCHED_EXT"),
+	NUMBER("timeout-ms", timeout_ms, 1000, 30000, "MS",
+	       "let the kernel end it when a task waited this long (20000)"),
+	NUMBER("slice-us", slice_us, 100, 100000, "US",
+	       "time slice of profile \"default\" (3000)"),
+	NUMBER("max-restarts", max_restarts, 1, COSCHED_BACKOFF_MAX_RESTARTS,
+	       "N", "give up after N restarts within two minutes (5)"),
+	FLAG("no-restart", 0, no_restart,
+	     "end when the kernel ended the scheduler"),
+	FLAG("verbose", 'v', verbose, "print what libbpf warns about"),
+	FLAG("help", 'h', help, "print this help"),
+	FLAG("version", 'V', version, "print the version"),
+	{},
+};
+
+static void print_help(FILE *f)
+{
+	(void)fprintf(f,
+		      "usage: coschedd [OPTION...]\n\n"
+		      "Load the cosched scheduler and keep it loaded.\n\n");
+	cosched_options_print(option_table, f);
+	(void)fprintf(f,
+		      "\nexit status: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 usage, 3 privileges,\n"
+		      "4 kernel lacks a feature, 5 another scheduler is loaded, 6 another coschedd\n"
+		      "runs, 7 the scheduler was ejected and is not loaded again\n");
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	const struct cosched_option *const tables[] = { option_table, NULL };
+	char err[256];
+	int n;
+
+	n = cosched_options_parse(tables, argc - 1, argv + 1, o, err,
+				  sizeof(err));
+	if (n > 0)
+		(void)snprintf(err, sizeof(err), "unexpected argument \"%.128s\"",
+			       argv[1]);
+	if (n) {
+		(void)fprintf(stderr,
+			      "coschedd: %s\nTry \"coschedd --help\".\n", err);
+		return COSCHED_STATUS_USAGE;
+	}
+	if (o->help)
+		print_help(stdout);
+	else if (o->version)
+		(void)puts("coschedd " COSCHED_VERSION);
+	else
+		return -1;
+	return COSCHED_STATUS_OK;
+}
+
+/* What no attempt can change: tell it in one line. */
+static int check_machine(void)
+{
+	struct cosched_scx_state scx;
+
+	cosched_scx_read(&scx);
+	if (!scx.supported) {
+		cosched_log(LOG_ERR,
+			    "this kernel has no sched_ext: it needs Linux 6.12 or newer with CONFIG_SCHED_CLASS_EXT");
+		return COSCHED_STATUS_KERNEL;
+	}
+	if (!cosched_file_exists(COSCHED_VMLINUX_BTF)) {
+		cosched_log(LOG_ERR,
+			    "this kernel has no type information: it needs CONFIG_DEBUG_INFO_BTF (%s)",
+			    COSCHED_VMLINUX_BTF);
+		return COSCHED_STATUS_KERNEL;
+	}
+	if (cosched_kernel_isolates()) {
+		cosched_log(LOG_ERR,
+			    "the kernel was booted with isolcpus=, which keeps it from loading any scheduler; use cpusets instead");
+		return COSCHED_STATUS_KERNEL;
+	}
+	if (!cosched_may_load()) {
+		cosched_log(LOG_ERR,
+			    "not permitted to load a scheduler: run as root, or with CAP_BPF and CAP_PERFMON");
+		return COSCHED_STATUS_PRIVILEGES;
+	}
+	return COSCHED_STATUS_OK;
+}
+
+static int take_lock(int *ret_fd)
+{
+	pid_t pid;
+	int fd = cosched_instance_lock(&pid);
+
+	if (fd == -EBUSY) {
+		cosched_log(LOG_ERR, "another coschedd is running (pid %d)",
+			    (int)pid);
+		return COSCHED_STATUS_INSTANCE;
+	}
+	if (fd < 0) {
+		cosched_log(LOG_ERR, "cannot lock %s: %s", COSCHED_LOCK,
+			    strerror(-fd));
+		return fd == -EACCES || fd == -EPERM ?
+			       COSCHED_STATUS_PRIVILEGES :
+			       COSCHED_STATUS_FAILED;
+	}
+	cosched_instance_announce(fd);
+	*ret_fd = fd;
+	return COSCHED_STATUS_OK;
+}
+
+/*
+ * Go to the background: the caller's process waits until the child is ready
+ * or dead and reports that. Returns in the child, with the pipe's end that
+ * says "ready" in @ret_fd.
+ */
+static int enter_background(int *ret_fd)
+{
+	int fds[2], status;
+	char ready;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		(void)close(fds[0]);
+		(void)setsid();
+		*ret_fd = fds[1];
+		return 0;
+	}
+	(void)close(fds[1]);
+	if (read(fds[0], &ready, 1) == 1)
+		_exit(COSCHED_STATUS_OK);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : COSCHED_STATUS_FAILED);
+}
+
+/* The child is ready: let the caller go, and let go of its terminal. */
+static void finish_background(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	cosched_log_init(true);
+	if (null >= 0) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(null, STDOUT_FILENO);
+		(void)dup2(null, STDERR_FILENO);
+		(void)close(null);
+	}
+	if (chdir("/") < 0 || write(fd, "", 1) != 1)
+		cosched_log(LOG_WARNING, "the caller is gone: %s",
+			    strerror(errno));
+	(void)close(fd);
+}
+
+static int make_event_loop(sd_event **ret_event)
+{
+	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
+	int r;
+
+	/* A client or a log reader that goes away is no reason to die. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = sd_event_default(&event);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL,
+					SIGTERM | SD_EVENT_SIGNAL_PROCMASK,
+					NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL,
+					SIGINT | SD_EVENT_SIGNAL_PROCMASK,
+					NULL, NULL);
+	if (r >= 0)
+		r = sd_event_set_watchdog(event, true);
+	if (r < 0)
+		return r;
+	*ret_event = cosched_take(event);
+	return 0;
+}
+
+/* From a loop that is there to its end. Returns the exit status. */
+static int serve(sd_event *event, struct cosched_supervisor *s,
+		 const struct cosched_supervisor_config *config, int ready_fd)
+{
+	sd_varlink_server *server = NULL;
+	int status, r;
+
+	r = cosched_control_start(event, s, &server);
+	if (r < 0) {
+		cosched_log(LOG_ERR, "cannot listen on %s: %s", COSCHED_SOCKET,
+			    strerror(-r));
+		return COSCHED_STATUS_FAILED;
+	}
+	status = cosched_supervisor_start(s, event, config);
+	if (status == COSCHED_STATUS_OK) {
+		(void)sd_notifyf(0, "READY=1\nMAINPID=%d", (int)getpid());
+		if (ready_fd >= 0)
+			finish_background(ready_fd);
+		status = sd_event_loop(event);
+		if (status < 0) {
+			cosched_log(LOG_ERR, "event loop failed: %s",
+				    strerror(-status));
+			status = COSCHED_STATUS_FAILED;
+		}
+		(void)sd_notify(0, "STOPPING=1");
+	}
+	cosched_control_stop(server);
+	cosched_supervisor_stop(s);
+	if (status == COSCHED_STATUS_OK)
+		cosched_log(LOG_NOTICE,
+			    "stopped; the kernel's own scheduler runs");
+	return status;
+}
+
+static int run(const struct options *o, int ready_fd)
+{
+	const struct cosched_supervisor_config config = {
+		.loader = {
+			.partial = o->partial,
+			.timeout_ms = (__u32)o->timeout_ms,
+			.slice_ns = o->slice_us * 1000,
+			.verbose = o->verbose,
+		},
+		.max_restarts = o->no_restart ? 0 : (unsigned int)o->max_restarts,
+		.restart_window_us = RESTART_WINDOW_US,
+	};
+	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
+	struct cosched_supervisor supervisor = {};
+	_cleanup_close_ int lock = -1;
+	int status, r;
+
+	status = check_machine();
+	if (status == COSCHED_STATUS_OK)
+		status = take_lock(&lock);
+	if (status != COSCHED_STATUS_OK)
+		return status;
+	r = make_event_loop(&event);
+	if (r < 0) {
+		cosched_log(LOG_ERR, "cannot make an event loop: %s",
+			    strerror(-r));
+		return COSCHED_STATUS_FAILED;
+	}
+	return serve(event, &supervisor, &config, ready_fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .max_restarts = 5 };
+	int status, ready_fd = -1, r;
+
+	status = parse_options(argc, argv, &options);
+	if (status >= 0)
+		return status;
+	cosched_log_init(false);
+	if (!options.foreground) {
+		r = enter_background(&ready_fd);
+		if (r < 0) {
+			cosched_log(LOG_ERR, "cannot go to the background: %s",
+				    strerror(-r));
+			return COSCHED_STATUS_FAILED;
+		}
+	}
+	return run(&options, ready_fd);
+}
