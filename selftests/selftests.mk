@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Test programs; included by the top Makefile, run in the VM root. Which ones
+# there are is read from selftests/cases: a new case is one line there.
+SELFTESTS := $(shell sed -n '/^\#/d; s|.*\(build/selftests/[a-z0-9_]*\).*|\1|p' \
+	selftests/cases | sort -u)
+SELFTEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Iinclude/uapi -Wall -Wextra \
+	-Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat-signedness \
+	-pthread
+selftest-common := $(patsubst selftests/%.c,build/selftests/%.o, \
+	$(addprefix selftests/,tap.c util.c device.c tracing.c))
+layout-printers := build/selftests/uapi_layout build/selftests/uapi_layout_go
+
+build/selftests/%.o: selftests/%.c selftests/selftests.mk
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC      $@")
+	$(if $(V),,@)$(CC) $(SELFTEST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(SELFTESTS): build/selftests/%: build/selftests/%.o $(selftest-common)
+	@$(if $(V),,echo "  LINK    $@")
+	$(if $(V),,@)$(CC) -pthread $^ -o $@
+
+build/selftests/uapi_layout: build/selftests/uapi_layout.o
+	@$(if $(V),,echo "  LINK    $@")
+	$(if $(V),,@)$(CC) $^ -o $@
+
+build/selftests/uapi_layout_go: $(wildcard user/go/internal/uapi/*.go \
+		user/go/internal/uapi/layout/*.go)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  GO      $@")
+	$(if $(V),,@)go -C user/go build -o $(CURDIR)/$@ ./internal/uapi/layout
+
+.PRECIOUS: build/selftests/%.o
+.PHONY: selftests layout-check
+selftests: $(SELFTESTS)
+
+## layout-check: the UAPI header is laid out alike in C, Go, BPF and the module
+layout-check: $(layout-printers) build/kmod/cosched.ko
+	$(if $(V),,@)KMOD=build/kmod/cosched.ko selftests/layout.sh
+
+-include $(wildcard build/selftests/*.d)
