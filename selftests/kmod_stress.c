@@ -5,10 +5,10 @@
  * rounds of 10000. The seed is printed; the same one gives each thread the
  * same calls again.
  *
- * It passes when the module can be unloaded each time, which takes that all
- * references are back, and when its slab caches are gone with it: the kernel
- * keeps a cache that still has objects, and says so in its log. Ends with the
- * module loaded.
+ * It passes when no member is left each time, the module can be unloaded, which
+ * takes that all references are back, and its slab caches are gone with it.
+ * Objects that were leaked make the kernel complain in its log when it destroys
+ * their cache, which is for the runner to see. Ends with the module loaded.
  */
 #include <fcntl.h>
 #include <pthread.h>
