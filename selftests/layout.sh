@@ -64,13 +64,13 @@ bpf_compiles() {
 }
 
 check_bpf() {
-	bpftool btf dump file "$base" format c > $out/vmlinux.h || return 1
 	{
 		echo '#include "vmlinux.h"'
 		echo '#include <linux/cosched.h>'
 		cat $out/asserts.h
 	} > $out/layout.bpf.c
-	bpf_compiles $out/layout.bpf.c
+	bpftool btf dump file "$base" format c > $out/vmlinux.h &&
+		bpf_compiles $out/layout.bpf.c
 	verdict $? "BPF sees what C sees"
 }
 
