@@ -32,7 +32,8 @@ const struct cosched_feature cosched_features[] = {
 	  "6.19", false, "nothing: the field is stored directly" },
 	{ "ext_server", COSCHED_FEATURE_MEMBER, "rq", "ext_server", "7.0",
 	  false,
-	  "with --partial, or beside real-time tasks that never sleep, tasks can starve until the scheduler is ejected" },
+	  "with --partial, or beside real-time tasks that never sleep, tasks "
+	  "can starve until the scheduler is ejected" },
 };
 
 const size_t cosched_nr_features = COSCHED_ARRAY_SIZE(cosched_features);

@@ -69,7 +69,8 @@ int cosched_event_format(const struct cosched_event *event, size_t size,
 		return format_policy(event, comm, ret_text);
 	case COSCHED_EVENT_STARVED:
 		(void)snprintf(ret_text->message, sizeof(ret_text->message),
-			       "task %u (%s) waited %s for a CPU: a defect of the scheduler, please report it",
+			       "task %u (%s) waited %s for a CPU: a defect of "
+			       "the scheduler, please report it",
 			       event->tid, comm,
 			       cosched_format_ns(event->value, delay,
 						 sizeof(delay)));

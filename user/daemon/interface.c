@@ -32,7 +32,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Module,
-	COMMENT("listening: the scheduler hears the knob; not_loaded; unusable: it is loaded, but see problem"),
+	COMMENT("listening: the scheduler hears the knob; not_loaded; unusable: "
+		"it is loaded, but see problem"),
 	FIELD(state, STRING),
 	OPTIONAL(version, STRING),
 	COMMENT("Version of its binary interface"),
@@ -52,7 +53,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(delay_sum_ns, INT),
 	COMMENT("CPU time used"),
 	FIELD(run_ns, INT),
-	COMMENT("Waits by length: element i counts those of 2^i to 2^(i+1) ns, the first also shorter, the last also longer ones"),
+	COMMENT("Waits by length: element i counts those of 2^i to 2^(i+1) ns, "
+		"the first also shorter, the last also longer ones"),
 	SD_VARLINK_DEFINE_FIELD(delay_histogram, SD_VARLINK_INT,
 				SD_VARLINK_ARRAY));
 
@@ -101,7 +103,12 @@ static SD_VARLINK_DEFINE_ERROR(
 const sd_varlink_interface cosched_interface = {
 	.name = COSCHED_INTERFACE,
 	.symbols = {
-		SD_VARLINK_INTERFACE_COMMENT("The cosched scheduler: its state and its counters. Reading only: the scheduler is started and stopped through the service manager, cgroups are enabled through /sys/kernel/cosched."),
+		SD_VARLINK_INTERFACE_COMMENT("The cosched scheduler: its state "
+					     "and its counters. Reading only: "
+					     "the scheduler is started and "
+					     "stopped through the service "
+					     "manager, cgroups are enabled "
+					     "through /sys/kernel/cosched."),
 		SD_VARLINK_SYMBOL_COMMENT("Why the kernel ended the scheduler"),
 		SYMBOL(type, Exit),
 		SD_VARLINK_SYMBOL_COMMENT("The kernel module, as the daemon sees it"),
@@ -112,7 +119,8 @@ const sd_varlink_interface cosched_interface = {
 		SYMBOL(method, GetStatus),
 		SD_VARLINK_SYMBOL_COMMENT("Counters of the scheduler"),
 		SYMBOL(method, GetStats),
-		SD_VARLINK_SYMBOL_COMMENT("The scheduler is not loaded at the moment: there are no counters"),
+		SD_VARLINK_SYMBOL_COMMENT("The scheduler is not loaded at the "
+					  "moment: there are no counters"),
 		SYMBOL(error, NotLoaded),
 		NULL,
 	},

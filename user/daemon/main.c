@@ -63,8 +63,10 @@ static void print_help(FILE *f)
 		      "Load the cosched scheduler and keep it loaded.\n\n");
 	cosched_options_print(option_table, f);
 	(void)fprintf(f,
-		      "\nexit status: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 usage, 3 privileges,\n"
-		      "4 kernel lacks a feature, 5 another scheduler is loaded, 6 another coschedd\n"
+		      "\nexit status: 0 stopped by SIGTERM or SIGINT, 1 failed, "
+		      "2 usage, 3 privileges,\n"
+		      "4 kernel lacks a feature, 5 another scheduler is loaded, "
+		      "6 another coschedd\n"
 		      "runs, 7 the scheduler was ejected and is not loaded again\n");
 }
 
@@ -102,23 +104,27 @@ static int check_machine(void)
 	cosched_scx_read(&scx);
 	if (!scx.supported) {
 		cosched_log(LOG_ERR,
-			    "this kernel has no sched_ext: it needs Linux 6.12 or newer with CONFIG_SCHED_CLASS_EXT");
+			    "this kernel has no sched_ext: it needs Linux 6.12 "
+			    "or newer with CONFIG_SCHED_CLASS_EXT");
 		return COSCHED_STATUS_KERNEL;
 	}
 	if (!cosched_file_exists(COSCHED_VMLINUX_BTF)) {
 		cosched_log(LOG_ERR,
-			    "this kernel has no type information: it needs CONFIG_DEBUG_INFO_BTF (%s)",
+			    "this kernel has no type information: it needs "
+			    "CONFIG_DEBUG_INFO_BTF (%s)",
 			    COSCHED_VMLINUX_BTF);
 		return COSCHED_STATUS_KERNEL;
 	}
 	if (cosched_kernel_isolates()) {
 		cosched_log(LOG_ERR,
-			    "the kernel was booted with isolcpus=, which keeps it from loading any scheduler; use cpusets instead");
+			    "the kernel was booted with isolcpus=, which keeps "
+			    "it from loading any scheduler; use cpusets instead");
 		return COSCHED_STATUS_KERNEL;
 	}
 	if (!cosched_may_load()) {
 		cosched_log(LOG_ERR,
-			    "not permitted to load a scheduler: run as root, or with CAP_BPF and CAP_PERFMON");
+			    "not permitted to load a scheduler: run as root, or "
+			    "with CAP_BPF and CAP_PERFMON");
 		return COSCHED_STATUS_PRIVILEGES;
 	}
 	return COSCHED_STATUS_OK;

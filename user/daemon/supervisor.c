@@ -138,12 +138,14 @@ static void back_off(struct cosched_supervisor *s)
 	if (cosched_backoff_next(&s->backoff, now_us(s), &delay)) {
 		if (s->config.max_restarts)
 			cosched_log(LOG_CRIT,
-				    "giving up: %u restarts within %llu s did not help; the kernel's own scheduler runs",
+				    "giving up: %u restarts within %llu s did "
+				    "not help; the kernel's own scheduler runs",
 				    s->config.max_restarts,
 				    s->config.restart_window_us / 1000000);
 		else
 			cosched_log(LOG_CRIT,
-				    "not restarting (--no-restart); the kernel's own scheduler runs");
+				    "not restarting (--no-restart); the "
+				    "kernel's own scheduler runs");
 		end(s, COSCHED_STATUS_EJECTED);
 		return;
 	}
@@ -208,7 +210,8 @@ static void on_event(const void *data, size_t size, void *userdata)
 
 	ret = cosched_event_format(ev, size, &text);
 	if (ret < 0)
-		cosched_log(LOG_WARNING, "an event of the scheduler is not understood: kind %u, %zu bytes",
+		cosched_log(LOG_WARNING, "an event of the scheduler is not "
+					 "understood: kind %u, %zu bytes",
 			    size >= sizeof(*ev) ? ev->kind : 0, size);
 	if (ret <= 0)
 		return;
@@ -266,7 +269,8 @@ static void report_module(struct cosched_supervisor *s, const char *problem)
 			    problem);
 	else
 		cosched_log(LOG_NOTICE,
-			    "%s: cgroups cannot be enabled and collectives are not seen until it is",
+			    "%s: cgroups cannot be enabled and collectives are "
+			    "not seen until it is",
 			    problem);
 }
 

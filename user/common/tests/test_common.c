@@ -80,11 +80,11 @@ static void test_cgroup_mount(void)
 	static const char *const hybrid =
 		"24 30 0:22 / /sys rw - sysfs sysfs rw\n"
 		"32 24 0:28 / /sys/fs/cgroup ro shared:9 - tmpfs tmpfs ro\n"
-		"33 32 0:29 / /sys/fs/cgroup/uni\\040fied rw shared:10 - cgroup2 cgroup2 rw\n";
+		"33 32 0:29 / /sys/fs/cgroup/two\\040words rw shared:10 - cgroup2 cgroup2 rw\n";
 	char out[64];
 
 	CHECK(!cosched_cgroup_parse_mount(hybrid, out, sizeof(out)) &&
-		      !strcmp(out, "/sys/fs/cgroup/uni fied"),
+		      !strcmp(out, "/sys/fs/cgroup/two words"),
 	      "cgroup2 among others, with a blank in its path");
 	CHECK(cosched_cgroup_parse_mount("24 30 0:22 / /cgroup2 rw - sysfs a rw\n",
 					 out, sizeof(out)) == -ENOENT,

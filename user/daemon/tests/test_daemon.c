@@ -56,7 +56,8 @@ static void test_events(void)
 
 	CHECK(cosched_event_format(&ev, sizeof(ev), &text) == 1 &&
 		      !strcmp(text.message,
-			      "audit: enable cgroup=/a id=42 profile=latency uid=1000 pid=7 comm=ev\\x0ail"),
+			      "audit: enable cgroup=/a id=42 profile=latency "
+			      "uid=1000 pid=7 comm=ev\\x0ail"),
 	      "audit line: %s", text.message);
 	ev.value = (__u64)COSCHED_POLICY_REMOVE << 32;
 	CHECK(cosched_event_format(&ev, sizeof(ev), &text) == 1 &&
