@@ -4,8 +4,10 @@
  * otherwise, and leaves nothing. Ends with the module loaded.
  */
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -79,6 +81,26 @@ TEST(failed_joins_hold_nothing)
 		CHECK_EQ(join(dev, 1, 0, 2), -EBUSY);
 	close(comm);
 	close(dev);
+	must_cycle();
+}
+
+/* perf keeps the module whose event it records. */
+TEST(a_listener_holds_it)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+	};
+	int fd;
+
+	if (access("/sys/kernel/tracing/events/cosched", F_OK))
+		SKIP("tracefs is not mounted");
+	attr.config = (__u64)must_read_number(
+		"/sys/kernel/tracing/events/cosched/collective/id");
+	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	REQUIRE(fd >= 0, "perf_event_open: %m");
+	CHECK_EQ(unload_module(), -EWOULDBLOCK);
+	close(fd);
 	must_cycle();
 }
 
