@@ -14,7 +14,7 @@ inside := $(or $(IN_VM_ROOT),$(filter 1,$(NATIVE)))
 
 # Targets that the fragments make; same name on both sides.
 INSIDE := all bpf kmod user go test lint san fuzz verify install uninstall \
-	  selftests-build
+	  selftests
 
 ifeq ($(inside),)
 
@@ -32,10 +32,10 @@ demo: all ## boot, run the training job under EEVDF and under cosched, compare
 check: ## set everything up, build, and pass every test
 	$(Q)scripts/check
 
-vmtest: all selftests-build ## run the selftests in the VM (T=pattern selects)
+vmtest: all selftests ## run the selftests in the VM (T=pattern selects)
 	$(Q)scripts/vmtest $(T)
 
-vm-shell: all selftests-build ## a shell in the VM, the tree at /src
+vm-shell: all selftests ## a shell in the VM, the tree at /src
 	$(Q)scripts/vm/run --shell --timeout 86400 -- bash
 
 doctor: all ## say what the VM's kernel has and what is missing

@@ -31,9 +31,14 @@ SEC("?tp_btf/cgroup_policy")
 int BPF_PROG(on_cgroup_policy, const struct cosched_cgroup_policy_event *policy,
 	     const char *path)
 {
-	struct cosched_policy value = { .profile = policy->profile };
-	u64 id = policy->cgroup_id;
+	struct cosched_policy value = {};
+	u64 id;
 
+	/* Never so, but a module's tracepoint cannot promise that. */
+	if (!policy)
+		return 0;
+	id = policy->cgroup_id;
+	value.profile = policy->profile;
 	switch (policy->action) {
 	case COSCHED_POLICY_DISABLE:
 	case COSCHED_POLICY_REMOVE:

@@ -20,6 +20,9 @@
 /* How many waiting tasks that may not use this CPU are looked past. */
 #define HEAD_SCAN	4
 
+/* How many shards are searched for a CPU to take, the own one included. */
+#define VICTIM_SHARDS	8
+
 static bool is_pinned(const struct task_struct *p)
 {
 	return p->nr_cpus_allowed == 1 || is_migration_disabled(p);
@@ -55,30 +58,64 @@ static void kick_out(s32 cpu)
 	scx_bpf_kick_cpu(cpu, KICK_PREEMPT);
 }
 
-/* Of the shard's runners that @p is owed more than, evict the furthest ahead. */
-static void preempt_in_shard(struct task_struct *p, u32 shard, u32 group,
-			     u64 key, u64 margin_ns, u64 share)
+/* Who wants a CPU, and by how much a runner must be ahead to lose his. */
+struct claimant {
+	struct task_struct *p;
+	u64 key;
+	u64 share;		/* of the task */
+	u64 margin_ns;		/* ~0: never */
+	u32 group;
+};
+
+/* Of a shard's runners that @who is owed more than, the furthest ahead, or -1. */
+static s32 find_victim(const struct claimant *who, u32 shard, u64 margin_ns)
 {
 	struct cosched_shard *st = shard_topology(shard);
 	s32 victim = -1;
 	u64 best = 0;
 
-	if (!st || margin_ns == U64_MAX)
-		return;
+	if (!st)
+		return -1;
 	for (u32 i = 0; i < COSCHED_SHARD_CPUS && i < st->nr_cpus; i++) {
 		s32 cpu = st->cpus[i];
 		u64 lead;
 
-		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+		if (!bpf_cpumask_test_cpu(cpu, who->p->cpus_ptr))
 			continue;
-		lead = victim_lead(cpu, group, key, margin_ns, share);
+		lead = victim_lead(cpu, who->group, who->key, margin_ns,
+				   who->share);
 		if (lead > best) {
 			best = lead;
 			victim = cpu;
 		}
 	}
+	return victim;
+}
+
+/*
+ * A CPU to take for a task that found none idle: in its own shard, where its
+ * caches are, else in one of the next few, for twice the lead. -1: none.
+ */
+static s32 choose_victim(const struct claimant *who, u32 shard)
+{
+	u32 nr = topology.nr_shards;
+	s32 victim;
+	u32 i;
+
+	if (who->margin_ns == U64_MAX)
+		return -1;
+	victim = find_victim(who, shard, who->margin_ns);
 	if (victim >= 0)
-		kick_out(victim);
+		return victim;
+	bpf_for(i, 1, VICTIM_SHARDS) {
+		if (i >= nr)
+			break;
+		victim = find_victim(who, (shard + i) % nr,
+				     who->margin_ns * 2);
+		if (victim >= 0)
+			break;
+	}
+	return victim;
 }
 
 /* Queue a task that only @cpu may run. */
@@ -101,26 +138,33 @@ static void enqueue_pinned(struct task_struct *p, struct task_ctx *t,
 static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
 			   struct group *g, s32 cpu, u64 flags)
 {
-	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	const struct cosched_cpu_topology *topo;
 	bool woke = flags & ENQ_WAKEUP;
-	u32 shard = topo ? topo->shard : 0;
+	struct claimant who = { .p = p, .group = t->group };
 	struct key_input in;
-	u64 key = key_of(t, g, cpu, woke, &in);
-	s32 idle;
+	s32 idle, victim = -1;
 
-	t->queued = true;
-	dsq_insert_vtime(p, DSQ_SHARD | shard, in.slice_ns, key, flags);
+	who.key = key_of(t, g, cpu, woke, &in);
+	who.share = in.task_share;
+	who.margin_ns = params_of(g)->preempt_ns;
 
 	/* A CPU may have become idle since none was found, or none was
 	 * looked for: it takes the task from whichever queue it is in. */
+	topo = topology_of(cpu);
 	idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-	if (idle >= 0) {
-		scx_bpf_kick_cpu(idle, KICK_IDLE);
-	} else if (woke) {
+	if (idle < 0 && woke) {
 		stat_inc(COSCHED_STAT_WAKE_QUEUED);
-		preempt_in_shard(p, shard, t->group, key,
-				 params_of(g)->preempt_ns, in.task_share);
+		victim = choose_victim(&who, topo ? topo->shard : 0);
+		if (victim >= 0)
+			topo = topology_of(victim);
 	}
+	t->queued = true;
+	dsq_insert_vtime(p, DSQ_SHARD | (topo ? topo->shard : 0), in.slice_ns,
+			 who.key, flags);
+	if (idle >= 0)
+		scx_bpf_kick_cpu(idle, KICK_IDLE);
+	else if (victim >= 0)
+		kick_out(victim);
 }
 
 static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)

@@ -23,7 +23,9 @@ build/test/test_vtime: bpf/policy/tests/test_vtime.c $(wildcard bpf/policy/*.h)
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-Ibpf -Iinclude/uapi $< -o $@ -lm
 
-test: $(HOST_TESTS) ## run the tests that need no VM
+kmod: $(KMOD)
+san: test
+test: $(HOST_TESTS) $(layout-printers) $(KMOD) ## run the tests that need no VM
 	$(Q)scripts/test $(HOST_TESTS)
 
 lint: ## style, spelling, shell, SPDX, vet, man pages
@@ -50,4 +52,7 @@ uninstall: ## remove what install put there
 		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8
 	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
 
-.PHONY: go test lint install uninstall
+build/user/coschedd.service: user/daemon/coschedd.service
+	@mkdir -p $(@D) && cp $< $@
+
+.PHONY: go kmod san test lint install uninstall
