@@ -70,7 +70,7 @@ struct cosched_params {
 	__u64 lag_ns;		/* how long a group may save up its share of the
 				 * machine, at most 100 ms */
 	__u64 preempt_ns;	/* lead over the runner that lets a wake-up
-				 * pre-empt it, ~0: never */
+				 * preempt it, ~0: never */
 };
 
 /* Counters, one struct per CPU, summed by the reader. All only grow. */

@@ -110,7 +110,7 @@ struct {
 	__type(value, struct group_ref);
 } cgroup_groups SEC(".maps");
 
-/* What runs on a CPU now; read by others that look for one to pre-empt. */
+/* What runs on a CPU now; read by others that look for one to preempt. */
 struct cpu_ctx {
 	u64 started_ns;		/* 0: nothing of ours runs */
 	u64 key;		/* of the runner when it started */

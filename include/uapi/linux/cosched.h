@@ -255,7 +255,7 @@ enum cosched_profile {
 	COSCHED_PROFILE_DEFAULT = 0,
 	COSCHED_PROFILE_LATENCY = 1,	/* short slices, early turns */
 	COSCHED_PROFILE_THROUGHPUT = 2,	/* long slices, few switches */
-	COSCHED_PROFILE_BATCH = 3,	/* longest slices, never pre-empts */
+	COSCHED_PROFILE_BATCH = 3,	/* longest slices, never preempts */
 	COSCHED_NR_PROFILES = 4,	/* one above the last: grows, not ABI */
 };
 
