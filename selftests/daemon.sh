@@ -1,0 +1,301 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# daemon.sh GROUP: the daemon's life, seen from outside. Runs as root in the VM.
+#
+#   start    what keeps it from starting: one line, its own exit status
+#   life     notifications, SIGTERM, SIGKILL, background, partial mode
+#   module   the module comes, is heard, and cannot go
+#   eject    the kernel ends the scheduler: back-off, giving up, hot plug
+#   clients  the socket: introspection, statistics, hostile clients
+#
+# Environment: COSCHED_BIN, where the programs are (build/bin).
+#
+# Functions are called by name through check and wait_for; tap.sh sets out.
+# shellcheck disable=SC2317,SC2154
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. selftests/tap.sh
+
+PATH=${COSCHED_BIN:-$PWD/build/bin}:$PATH
+cgroups=/sys/fs/cgroup
+knob=/sys/kernel/cosched
+scx=/sys/kernel/sched_ext
+socket=/run/cosched/io.cosched
+log=build/selftests/coschedd.log
+pins=/sys/fs/bpf/cosched-test
+daemon=''
+
+cleanup() {
+	trap - EXIT
+	[ -z "$daemon" ] || kill -KILL "$daemon" 2> /dev/null
+	rm -rf $pins
+	[ ! -d $cgroups/cosched-d ] || rmdir $cgroups/cosched-d
+	[ "$(cat /sys/devices/system/cpu/cpu7/online)" = 1 ] ||
+		echo 1 > /sys/devices/system/cpu/cpu7/online
+	[ -d $knob ] || insmod "$KMOD"
+}
+
+is_state() {
+	[ "$(cat $scx/state)" = "$1" ]
+}
+
+has_said() {
+	grep -Eq -e "$1" $log
+}
+
+says() { # COUNT PATTERN: how often
+	[ "$(grep -Ec -e "$2" $log)" -eq "$1" ]
+}
+
+enabled_or_dead() {
+	has_said 'scheduler enabled' || ! kill -0 "$daemon" 2> /dev/null
+}
+
+start() {
+	coschedd --foreground "$@" > $log 2>&1 &
+	daemon=$!
+	wait_for 90 enabled_or_dead
+	is_state enabled
+	verdict $? "coschedd $* enables the scheduler"
+}
+
+# Ends with status $1, and the kernel's scheduler runs, and nothing is left.
+ends_with() {
+	wait "$daemon"
+	got=$?
+	daemon=''
+	[ $got -eq "$1" ]
+	verdict $? "coschedd ends with $1 ($got)"
+	check "the kernel's own scheduler runs" wait_for 20 is_state disabled
+	check "nothing is pinned" is_empty /sys/fs/bpf
+}
+
+is_empty() {
+	[ -z "$(ls -A "$1")" ]
+}
+
+stop() {
+	kill -TERM "$daemon"
+	ends_with 0
+	check "the socket is gone" [ ! -e $socket ]
+}
+
+# A scheduler that is not ours: the object as shipped, under another name.
+load_foreign() {
+	python3 - build/bpf/cosched.bpf.o /tmp/foreign.bpf.o <<- 'END'
+		import sys
+		data = open(sys.argv[1], "rb").read()
+		old, new = b"cosched" + bytes(121), b"foreign" + bytes(121)
+		assert data.count(old) == 1
+		open(sys.argv[2], "wb").write(data.replace(old, new))
+	END
+	mkdir -p $pins
+	bpftool struct_ops register /tmp/foreign.bpf.o $pins > /tmp/bpftool.log 2>&1 &&
+		is_state enabled
+}
+
+unload_foreign() {
+	rm -rf $pins
+	wait_for 20 is_state disabled
+}
+
+covered() { # PATH BY CMD...: see cli.sh
+	path=$1 by=$2
+	shift 2
+	if [ -n "$by" ]; then
+		set -- "mount --bind $by $path && exec \"\$@\"" sh "$@"
+	else
+		set -- "mount -t tmpfs none $path && exec \"\$@\"" sh "$@"
+	fi
+	unshare --mount sh -c "$@"
+}
+
+one_line() {
+	[[ $out != *$'\n'* ]]
+	verdict $? "... in one line"
+}
+
+test_start() {
+	expect 2 'unknown option "--bad"' coschedd --bad
+	expect 2 'unexpected argument "x"' coschedd x
+	expect 2 'not a number from 1000 to 30000' coschedd --timeout-ms 10
+	expect 2 'not a number from 100 to 100000' coschedd --slice-us=0
+	expect 0 'usage: coschedd' coschedd --help
+	expect 0 '^coschedd [0-9]' coschedd --version
+	expect 3 'CAP_BPF and CAP_PERFMON' setpriv --reuid 1000 --regid 1000 \
+		--clear-groups coschedd --foreground
+	one_line
+	expect 3 'CAP_BPF and CAP_PERFMON' setpriv --reuid 1000 --regid 1000 \
+		--clear-groups coschedd
+	expect 4 'no sched_ext' covered $scx '' coschedd -f
+	one_line
+	expect 4 'CONFIG_DEBUG_INFO_BTF' covered /sys/kernel/btf '' coschedd -f
+	one_line
+	echo 'quiet isolcpus=2' > /tmp/cmdline
+	expect 4 'isolcpus' covered /proc/cmdline /tmp/cmdline coschedd -f
+	one_line
+	echo 0-512 > /tmp/possible
+	expect 4 'more CPUs than the 512' covered \
+		/sys/devices/system/cpu/possible /tmp/possible coschedd -f
+	one_line
+	check "a foreign scheduler loads by hand" load_foreign
+	expect 5 'another scheduler is loaded: "foreign"' coschedd -f
+	one_line
+	expect 1 'missing +other_scheduler' cosched doctor
+	expect 0 'foreign, not ours' cosched status
+	check "and unloads" unload_foreign
+	check "no socket is left" [ ! -e $socket ]
+}
+
+test_life() {
+	check "notifications" python3 selftests/daemon.py notify
+	check "the kernel's own scheduler runs" wait_for 20 is_state disabled
+
+	expect 0 'scheduler enabled' coschedd
+	check "it is enabled in the background" is_state enabled
+	expect 6 'another coschedd is running \(pid [0-9]+\)' coschedd -f
+	one_line
+	expect 6 'another coschedd' coschedd
+	daemon=$(cat /run/cosched/lock)
+	check "it left the terminal" [ "$(readlink "/proc/$daemon/fd/2")" = /dev/null ]
+	check "ordinary priority" [ "$(awk '{ print $41 }' "/proc/$daemon/stat")" = 0 ]
+	check "no locked memory" grep -Eq 'VmLck:[[:space:]]+0 kB' "/proc/$daemon/status"
+	check "its oom score is back" grep -qx 0 "/proc/$daemon/oom_score_adj"
+	kill -TERM "$daemon"
+	check "SIGTERM" wait_for 20 is_state disabled
+	check "the socket is gone" wait_for 20 [ ! -e $socket ]
+	daemon=''
+
+	start --partial --slice-us 1000 --timeout-ms 5000
+	check "partial" grep -qx 0 $scx/switch_all
+	expect 0 'SCHED_EXT only' cosched status
+	kill -KILL "$daemon"
+	ends_with 137
+	check "a dead one's socket is no hindrance" [ -e $socket ]
+	expect 1 'not running' cosched stats
+	start
+	check "all tasks" grep -qx 1 $scx/switch_all
+	stop
+}
+
+listens() {
+	cosched status --json | grep -q '"state":"listening"'
+}
+
+policy_of() { # PROFILE: of our cgroup, in the scheduler's own map
+	bpftool -j map dump name policies |
+		grep -q "\"key\":$(stat -c %i $cgroups/cosched-d),\"value\":{\"profile\":$1,"
+}
+
+test_module() {
+	mkdir -p $cgroups/cosched-d
+	rmmod cosched
+	start
+	sleep 2.5
+	check "it says once that there is no module" says 1 'is not loaded'
+	expect 0 'not loaded \(modprobe' cosched status
+	check "insmod" insmod "$KMOD"
+	check "the module is heard" wait_for 30 listens
+	check "it is in use" [ "$(cat /sys/module/cosched/refcnt)" -gt 0 ]
+	expect 1 'in use' rmmod cosched
+	check "enable" cosched enable cosched-d
+	check "the audit line" wait_for 10 has_said \
+		'audit: enable cgroup=/cosched-d id=[0-9]+ profile=default uid=0 pid=[0-9]+ comm=cosched$'
+	check "the scheduler has it" wait_for 10 policy_of 0
+	check "by hand, too" sh -c \
+		"echo latency > $knob/cgroups/$(stat -c %i $cgroups/cosched-d)/profile"
+	check "the scheduler has it" wait_for 10 policy_of 1
+	check "the audit line" wait_for 10 has_said \
+		'audit: change cgroup=/cosched-d .*profile=latency .*comm=sh$'
+	sh -c "echo \$\$ > $cgroups/cosched-d/cgroup.procs && sleep 0.2 && sleep 0.2"
+	expect 0 'enabled +[1-9]' cosched stats
+	stop
+	check "rmmod is possible, cgroups stay enabled" \
+		[ "$(cat /sys/module/cosched/refcnt)" -eq 0 ]
+	start
+	check "what was enabled is learnt at start" wait_for 10 policy_of 1
+	check "and that is no change" says 0 'audit:'
+	rmdir $cgroups/cosched-d
+	check "a removed cgroup" wait_for 10 has_said 'audit: remove cgroup=/cosched-d'
+	stop
+	check "rmmod" rmmod cosched
+	insmod "$KMOD"
+}
+
+sysrq() {
+	echo S > /proc/sysrq-trigger
+}
+
+restarts() {
+	cosched status --json | grep -q "\"restarts\":$1[,}]"
+}
+
+test_eject() {
+	start --max-restarts 1
+	sysrq
+	check "it says so" wait_for 20 has_said 'ended the scheduler: sysrq \(kind 67'
+	check "it is loaded again" wait_for 90 says 2 'scheduler enabled'
+	check "it counts" wait_for 10 restarts 1
+	expect 0 'last exit .*sysrq' cosched status
+	expect 0 '"kind_name":"sysrq"' cosched status --json
+	sysrq
+	ends_with 7
+	check "it gives up" has_said 'giving up: 1 restarts'
+
+	start --no-restart
+	echo 0 > /sys/devices/system/cpu/cpu7/online
+	check "hot plug: at once" wait_for 90 says 2 'scheduler enabled'
+	check "as the kernel asks" has_said 'at once, as the kernel asks'
+	echo 1 > /sys/devices/system/cpu/cpu7/online
+	check "and back" wait_for 90 says 3 'scheduler enabled'
+	check "neither is a failure" restarts 2
+	kill -STOP "$daemon"
+	sysrq
+	check "ejected while it cannot see" wait_for 20 is_state disabled
+	kill -CONT "$daemon"
+	ends_with 7
+	check "no restart" has_said 'not restarting'
+
+	start
+	kill -STOP "$daemon"
+	sysrq
+	wait_for 20 is_state disabled
+	check "a foreign scheduler takes its place" load_foreign
+	kill -CONT "$daemon"
+	wait "$daemon"
+	verdict $(($? != 5)) "it ends with 5"
+	daemon=''
+	check "and names it" has_said 'another scheduler is loaded: "foreign"'
+	check "and unloads" unload_foreign
+}
+
+test_clients() {
+	start
+	address=unix:$socket
+	expect 0 'method GetStats\(\)' varlinkctl introspect $address io.cosched
+	expect 0 'coschedd' varlinkctl info $address
+	expect_json 0 varlinkctl call -j $address io.cosched.GetStatus '{}'
+	expect_json 0 varlinkctl call -j $address io.cosched.GetStats '{}'
+	expect 1 'InvalidParameter' varlinkctl call $address io.cosched.GetStats '{"x":1}'
+	expect 1 'MethodNotFound' varlinkctl call $address io.cosched.Stop '{}'
+	expect_json 0 cosched stats --json
+	expect 0 'starved +0 ' cosched stats
+	expect 0 'p99plain' cosched stats -i 1 -n 2
+	expect_json 0 cosched stats -i 1 -n 1 --json
+	expect 1 'not permitted to talk' setpriv --reuid 1000 --regid 1000 \
+		--clear-groups cosched stats
+	check "hostile clients" python3 selftests/daemon.py clients "$daemon"
+	expect 0 'enabled, version' cosched status
+	stop
+}
+
+trap cleanup EXIT
+case ${1:-} in
+start | life | module | eject | clients) "test_$1" ;;
+*)
+	echo "usage: daemon.sh start|life|module|eject|clients" >&2
+	exit 2
+	;;
+esac
+finish
