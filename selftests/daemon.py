@@ -127,6 +127,17 @@ def garbage():
         healthy(f"after {data[:40]!r}")
 
 
+def flags():
+    """A call that wants no reply gets none, one that wants more gets one."""
+    with connect() as sock:
+        sock.sendall(b'{"method":"io.cosched.GetStatus","oneway":true}\0'
+                     b'{"method":"io.cosched.GetStats","more":true}\0')
+        answer = reply(sock)
+        require(answer and "counters" in answer["parameters"],
+                f"after oneway: {answer}")
+    healthy("after flags")
+
+
 def too_large():
     """A message without an end: the daemon stops reading, and forgets it."""
     with connect() as sock:
@@ -189,6 +200,7 @@ def resident_mib(pid):
 def clients(pid):
     healthy("at first")
     garbage()
+    flags()
     crowd()
     too_large()
     began = time.monotonic()

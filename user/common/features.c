@@ -15,15 +15,10 @@
 
 const struct cosched_feature cosched_features[] = {
 	{ "sched_ext", COSCHED_FEATURE_MEMBER, "sched_ext_ops", "select_cpu",
-	  "6.12", true, "nothing works" },
+	  "6.12", true, "the scheduler does not load" },
 	{ "group_sched", COSCHED_FEATURE_MEMBER, "sched_ext_ops", "cgroup_init",
-	  "6.12", true, "cgroup weights and the per-cgroup knob" },
-	{ "cgroup_bandwidth", COSCHED_FEATURE_MEMBER, "sched_ext_ops",
-	  "cgroup_set_bandwidth", "6.17", false,
-	  "changes of cpu.max are not told to the scheduler" },
-	{ "cgroup_idle", COSCHED_FEATURE_MEMBER, "sched_ext_ops",
-	  "cgroup_set_idle", "6.19", false,
-	  "cpu.idle of a cgroup has no effect" },
+	  "6.12", true,
+	  "the scheduler does not load (CONFIG_EXT_GROUP_SCHED)" },
 	{ "dsq_insert", COSCHED_FEATURE_FUNC, NULL, "scx_bpf_dsq_insert",
 	  "6.13", false, "nothing: the older name is used" },
 	{ "cached_clock", COSCHED_FEATURE_FUNC, NULL, "scx_bpf_now", "6.14",

@@ -35,7 +35,8 @@
 /* A load that races with CPU hot plug is repeated this often at start. */
 #define HOTPLUG_TRIES	10
 
-static int load(struct cosched_supervisor *s, char *err, size_t err_size);
+static int load(struct cosched_supervisor *s, struct cosched_exit *ret_exit,
+		char *err, size_t err_size);
 
 const char *cosched_daemon_state_name(enum cosched_daemon_state state)
 {
@@ -52,14 +53,13 @@ const char *cosched_daemon_state_name(enum cosched_daemon_state state)
 	return "unknown";
 }
 
-static __u64 now_us(struct cosched_supervisor *s)
+/* Not the event loop's time: a load takes seconds of one turn of the loop. */
+static __u64 now_us(void)
 {
-	__u64 now = 0;
-	uint64_t t;
+	struct timespec ts;
 
-	if (sd_event_now(s->event, CLOCK_MONOTONIC, &t) >= 0)
-		now = t;
-	return now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * 1000000 + (__u64)ts.tv_nsec / 1000;
 }
 
 static bool wants_restart(const struct cosched_exit *exit)
@@ -118,7 +118,7 @@ static void schedule_retry(struct cosched_supervisor *s, __u64 delay_us)
 	int ret;
 
 	s->state = COSCHED_DAEMON_WAITING;
-	s->retry_us = now_us(s) + delay_us;
+	s->retry_us = now_us() + delay_us;
 	sd_event_source_disable_unref(s->retry_source);
 	s->retry_source = NULL;
 	ret = sd_event_add_time(s->event, &s->retry_source, CLOCK_MONOTONIC,
@@ -135,7 +135,7 @@ static void back_off(struct cosched_supervisor *s)
 	char text[32];
 	__u64 delay;
 
-	if (cosched_backoff_next(&s->backoff, now_us(s), &delay)) {
+	if (cosched_backoff_next(&s->backoff, now_us(), &delay)) {
 		if (s->config.max_restarts)
 			cosched_log(LOG_CRIT,
 				    "giving up: %u restarts within %llu s did "
@@ -180,12 +180,13 @@ static void handle_exit(struct cosched_supervisor *s,
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct cosched_supervisor *s = userdata;
+	struct cosched_exit exit;
 	char err[1024];
 	int ret;
 
 	(void)source;
 	(void)usec;
-	ret = load(s, err, sizeof(err));
+	ret = load(s, &exit, err, sizeof(err));
 	if (!ret) {
 		s->restarts++;
 		return 0;
@@ -194,7 +195,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	if (ret == -EBUSY)
 		end(s, COSCHED_STATUS_FOREIGN);
 	else if (ret == -ECANCELED)
-		handle_exit(s, &s->last_exit);
+		handle_exit(s, &exit);
 	else
 		back_off(s);
 	return 0;
@@ -220,7 +221,7 @@ static void on_event(const void *data, size_t size, void *userdata)
 				  ev->uid, ev->tgid);
 		return;
 	}
-	if (!cosched_ratelimit_pass(&s->starved, now_us(s), &suppressed))
+	if (!cosched_ratelimit_pass(&s->starved, now_us(), &suppressed))
 		return;
 	if (suppressed)
 		cosched_log(LOG_WARNING, "%s (and %llu like it since the last line)",
@@ -305,26 +306,24 @@ static void check_module(struct cosched_supervisor *s)
 	report_module(s, err);
 }
 
-/* Load, and connect to everything. On failure nothing is left. */
-static int load(struct cosched_supervisor *s, char *err, size_t err_size)
+/*
+ * Load, and connect to everything. On failure nothing is left; -ECANCELED as
+ * from cosched_loader_start().
+ */
+static int load(struct cosched_supervisor *s, struct cosched_exit *ret_exit,
+		char *err, size_t err_size)
 {
 	struct cosched_priority saved;
-	struct cosched_exit exit;
-	__u64 before = now_us(s);
-	struct timespec ts;
+	__u64 before = now_us();
 	char text[32];
 	int ret;
 
 	cosched_priority_raise(&saved);
-	ret = cosched_loader_start(&s->config.loader, &s->loader, &exit, err,
+	ret = cosched_loader_start(&s->config.loader, &s->loader, ret_exit, err,
 				   err_size);
 	cosched_priority_restore(&saved);
-	if (ret) {
-		s->loader = NULL;
-		if (ret == -ECANCELED)
-			s->last_exit = exit;
+	if (ret)
 		return ret;
-	}
 	ret = watch_ring(s);
 	if (ret) {
 		(void)snprintf(err, err_size, "cannot read its events: %s",
@@ -332,8 +331,7 @@ static int load(struct cosched_supervisor *s, char *err, size_t err_size)
 		unload(s);
 		return ret;
 	}
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	s->loaded_us = (__u64)ts.tv_sec * 1000000 + (__u64)ts.tv_nsec / 1000;
+	s->loaded_us = now_us();
 	s->features = cosched_loader_features(s->loader);
 	s->state = COSCHED_DAEMON_ENABLED;
 	cosched_log(LOG_NOTICE, "scheduler enabled for %s, after %s",
@@ -398,6 +396,7 @@ static int watch_kernel(struct cosched_supervisor *s)
 int cosched_supervisor_start(struct cosched_supervisor *s, sd_event *event,
 			     const struct cosched_supervisor_config *config)
 {
+	struct cosched_exit exit;
 	char err[1024];
 	int ret, tries = 0;
 
@@ -410,7 +409,7 @@ int cosched_supervisor_start(struct cosched_supervisor *s, sd_event *event,
 	s->backoff.first_delay_us = FIRST_DELAY_US;
 	s->backoff.max_delay_us = MAX_DELAY_US;
 	s->starved.interval_us = STARVED_LOG_US;
-	s->started_us = now_us(s);
+	s->started_us = now_us();
 	ret = watch_kernel(s);
 	if (ret < 0) {
 		cosched_log(LOG_ERR, "cannot watch the kernel: %s",
@@ -418,11 +417,11 @@ int cosched_supervisor_start(struct cosched_supervisor *s, sd_event *event,
 		return COSCHED_STATUS_FAILED;
 	}
 	do {
-		ret = load(s, err, sizeof(err));
-	} while (ret == -ECANCELED && wants_restart(&s->last_exit) &&
+		ret = load(s, &exit, err, sizeof(err));
+	} while (ret == -ECANCELED && wants_restart(&exit) &&
 		 ++tries < HOTPLUG_TRIES);
 	if (ret == -ECANCELED)
-		remember_exit(s, &s->last_exit);
+		remember_exit(s, &exit);
 	else if (ret)
 		cosched_log(LOG_ERR, "%s", err);
 	return status_of(ret);
