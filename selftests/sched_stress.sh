@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# sched_stress.sh CASE: the scheduler under conditions that have ended others.
+#
+#   register  the object as shipped is loaded and unloaded with bpftool alone
+#   mix       a minute of mixed load with affinity churn and pinning
+#   pinned    tasks and kernel threads that only one busy CPU may run
+#   cgroups   cgroups made, filled, moved between and removed by the hundred
+#
+# After each: still enabled, nothing starved, nothing in the kernel log (which
+# the runner looks at).
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=selftests/tap.sh
+. selftests/tap.sh
+
+PATH=$PWD/build/bin:$PATH
+scx=/sys/kernel/sched_ext
+cgroups=/sys/fs/cgroup
+daemon=''
+
+is_state() {
+	[ "$(cat $scx/state)" = "$1" ]
+}
+
+cleanup() {
+	trap - EXIT
+	[ -z "$daemon" ] || kill -KILL "$daemon" 2>/dev/null
+	rm -rf /sys/fs/bpf/cosched-register
+	for path in "$cgroups"/cosched-storm-*; do
+		[ ! -d "$path" ] || rmdir "$path"
+	done
+}
+
+start() {
+	coschedd --foreground --no-restart > build/selftests/log/coschedd.log 2>&1 &
+	daemon=$!
+	wait_for 120 is_state enabled
+	verdict $? "the scheduler is enabled"
+}
+
+counter() {
+	cosched stats --json | python3 -c '
+import json, sys
+def find(node, name):
+    if isinstance(node, dict):
+        if isinstance(node.get(name), int):
+            return node[name]
+        node = node.values()
+    elif not isinstance(node, list):
+        return None
+    for child in node:
+        found = find(child, name)
+        if found is not None:
+            return found
+    return None
+print(find(json.load(sys.stdin), sys.argv[1]))' "$1"
+}
+
+stop() {
+	check "still enabled" is_state enabled
+	starved=$(counter starved)
+	[ "$starved" = 0 ]
+	verdict $? "nothing starved (counter: $starved)"
+	kill -TERM "$daemon"
+	wait "$daemon"
+	verdict $? "coschedd ends with 0"
+	daemon=''
+	check "EEVDF runs again" wait_for 60 is_state disabled
+}
+
+test_register() {
+	mkdir -p /sys/fs/bpf/cosched-register
+	for round in 1 2; do
+		expect 0 'Registered sched_ext_ops cosched_ops' \
+			bpftool struct_ops register build/bpf/cosched.bpf.o \
+			/sys/fs/bpf/cosched-register
+		check "enabled, round $round" wait_for 60 is_state enabled
+		expect 0 '^cosched' cat $scx/root/ops
+		check "work is done" timeout 60 sh -c 'n=0
+			while [ $n -lt 2000 ]; do n=$((n + 1)); done'
+		rm -rf /sys/fs/bpf/cosched-register/*
+		check "disabled, round $round" wait_for 60 is_state disabled
+	done
+}
+
+test_mix() {
+	start
+	check "mixed load with affinity churn, 60 s" \
+		timeout 240 stress-ng --quiet --timeout 60 --aggressive \
+		--cpu 4 --affinity 8 --affinity-pin --affinity-delay 1000000 \
+		--fork 2 --pipe 2 --switch 2 --futex 2 --yield 2 --timer 1 \
+		--mutex 1 --sleep 2 --hrtimers 1
+	stop
+}
+
+# One busy task a CPU, above what others get; what is pinned must still run.
+test_pinned() {
+	start
+	for cpu in 0 1 2 3 4 5 6 7; do
+		taskset -c $cpu nice -n -5 sh -c 'while :; do :; done' &
+		busy="${busy:-} $!"
+	done
+	for cpu in 0 3 7; do
+		check "a pinned task on busy CPU $cpu is served" \
+			timeout 60 taskset -c $cpu nice -n 19 sh -c 'n=0
+				while [ $n -lt 300 ]; do n=$((n + 1)); done'
+	done
+	# Reading a file of each CPU's work queue makes its kernel thread run.
+	check "kernel threads of busy CPUs run" timeout 60 sh -c \
+		'for i in 1 2 3; do sync; cat /proc/meminfo > /dev/null; done'
+	# Words are process ids.
+	# shellcheck disable=SC2086
+	kill $busy
+	stop
+}
+
+storm() {
+	n=0
+	while [ $n -lt "$1" ]; do
+		mkdir "$cgroups/cosched-storm-$n" || return 1
+		echo $((n % 100 + 1)) > "$cgroups/cosched-storm-$n/cpu.weight"
+		sh -c "echo \$\$ > $cgroups/cosched-storm-$n/cgroup.procs
+			echo \$\$ > $cgroups/cgroup.procs"
+		[ $n -lt 20 ] || rmdir "$cgroups/cosched-storm-$((n - 20))" || return 1
+		n=$((n + 1))
+	done
+}
+
+test_cgroups() {
+	start
+	sh -c 'while :; do :; done' &
+	busy=$!
+	check "200 cgroups made, entered, left, removed" storm 200
+	kill $busy
+	stop
+}
+
+trap cleanup EXIT
+case ${1:-} in
+register | mix | pinned | cgroups) "test_$1" ;;
+*)
+	echo "usage: sched_stress.sh register|mix|pinned|cgroups" >&2
+	exit 2
+	;;
+esac
+finish

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loading the scheduler for a test, see scheduler.h. */
+#include "scheduler.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "util.h"
+
+#define STATE		"/sys/kernel/sched_ext/state"
+#define DAEMON		"build/bin/coschedd"
+#define COMMAND		"build/bin/cosched"
+#define DAEMON_LOG	"build/selftests/log/coschedd.log"
+#define LOAD_MS		120000
+
+static pid_t daemon_pid;
+
+static bool is_state(void *wanted)
+{
+	char state[32];
+
+	if (file_read(STATE, state, sizeof(state)) < 0)
+		return false;
+	state[strcspn(state, "\n")] = '\0';
+	return !strcmp(state, wanted);
+}
+
+static bool has_settled(void *arg)
+{
+	static char log[16384];
+
+	(void)arg;
+	return file_read(DAEMON_LOG, log, sizeof(log)) > 0 &&
+	       (strstr(log, "listening to its knob") ||
+		strstr(log, "is not loaded"));
+}
+
+int scheduler_is_enabled(void)
+{
+	return is_state("enabled");
+}
+
+void must_load_scheduler(void)
+{
+	REQUIRE(is_state("disabled"), "a scheduler is loaded already");
+	daemon_pid = fork();
+	REQUIRE(daemon_pid >= 0, "fork: %m");
+	if (!daemon_pid) {
+		int out = open(DAEMON_LOG, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		dup2(out, STDOUT_FILENO);
+		dup2(out, STDERR_FILENO);
+		execl(DAEMON, DAEMON, "--foreground", "--no-restart", NULL);
+		_exit(127);
+	}
+	REQUIRE(wait_for(is_state, "enabled", LOAD_MS),
+		"not enabled after %d ms, see " DAEMON_LOG, LOAD_MS);
+	/* Loading its last program takes CPU time, too. */
+	REQUIRE(wait_for(has_settled, NULL, LOAD_MS),
+		"neither hears the knob nor says why, see " DAEMON_LOG);
+}
+
+void must_unload_scheduler(void)
+{
+	int status;
+
+	kill(daemon_pid, SIGTERM);
+	status = wait_child(daemon_pid, LOAD_MS);
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status),
+	      "coschedd ended with wait status %d", status);
+	CHECK(wait_for(is_state, "disabled", LOAD_MS), "still loaded");
+}
+
+long long scheduler_counter(const char *name)
+{
+	static char json[65536];
+	char key[80];
+	size_t len = 0, got;
+	FILE *pipe = popen(COMMAND " stats --json", "re");
+	char *at;
+
+	if (!pipe)
+		return -1;
+	while ((got = fread(json + len, 1, sizeof(json) - 1 - len, pipe)))
+		len += got;
+	json[len] = '\0';
+	pclose(pipe);
+	snprintf(key, sizeof(key), "\"%s\"", name);
+	at = strstr(json, key);
+	if (!at)
+		return -1;
+	at += strlen(key);
+	at += strspn(at, " \t\n:");
+	return strtoll(at, NULL, 10);
+}
