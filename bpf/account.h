@@ -34,7 +34,7 @@ static void account(struct task_struct *p, struct task_ctx *t, struct group *g)
 	u64 used = p->se.sum_exec_runtime - t->exec_ns;
 	struct cosched_stats *s = stats_here();
 	u32 class = class_of(p, g);
-	u64 share = group_share(g);
+	u64 share = group_share(group_index_of(t));
 
 	t->exec_ns += used;
 	t->burst_ns += used;
@@ -52,7 +52,7 @@ static void key_inputs(struct key_input *in, const struct task_ctx *t,
 	const struct cosched_params *pr = params_of(g);
 	const struct cpu_ctx *c = cpu_at(cpu);
 
-	in->task_share = task_share(t, g, group_share(g));
+	in->task_share = task_share(t, g, group_share(group_index_of(t)));
 	in->vtime = t->vtime;
 	in->now = c ? c->vtime_now : t->vtime;
 	in->slice_ns = pr->slice_ns;
@@ -78,25 +78,28 @@ static u64 key_of(struct task_ctx *t, struct group *g, s32 cpu, bool woke,
 /* @p became runnable: count it in its group. */
 static void account_runnable(struct task_struct *p, struct task_ctx *t)
 {
-	struct group *g = group_of(t);
+	u32 index = group_index_of(t);
+	struct group *g = group_at(index);
 
 	t->runnable_ns = clock_now();
 	if (!g || t->weight)
 		return;
 	t->weight = p->scx.weight;
-	group_resolve_policy(g);
+	if (g->policy_seen != policy_changes)
+		group_resolve_policy(index);
 	__sync_fetch_and_add(&g->own_weight, t->weight);
-	group_activate(g->id == t->group_id ? t->group : 0);
+	group_activate(index);
 }
 
 static void account_quiescent(struct task_ctx *t)
 {
-	struct group *g = group_of(t);
+	u32 index = group_index_of(t);
+	struct group *g = group_at(index);
 
 	if (!g || !t->weight)
 		return;
 	__sync_fetch_and_add(&g->own_weight, -(u64)t->weight);
-	group_deactivate(g->id == t->group_id ? t->group : 0);
+	group_deactivate(index);
 	t->weight = 0;
 	t->average_ns = ewma8(t->average_ns, t->burst_ns);
 	t->burst_ns = 0;

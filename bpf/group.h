@@ -25,11 +25,16 @@ static u32 group_index(struct cgroup *cgrp)
  * The group a task is charged to. A task may outlive the slot of its cgroup
  * by the last moments of its life; the root pays for those.
  */
+static u32 group_index_of(const struct task_ctx *t)
+{
+	const struct group *g = group_at(t->group);
+
+	return g && g->id == t->group_id ? t->group : 0;
+}
+
 static struct group *group_of(const struct task_ctx *t)
 {
-	struct group *g = group_at(t->group);
-
-	return g && g->id == t->group_id ? g : group_at(0);
+	return group_at(group_index_of(t));
 }
 
 static void task_join_group(struct task_ctx *t, struct cgroup *cgrp)
@@ -61,22 +66,23 @@ static int group_apply(struct group *g, struct group *parent, u32 weight)
  * A member of the group at @index became active: a task, or a child. Walks up
  * while it was the first one.
  */
-static void group_activate(u32 index)
+__noinline int group_activate(u32 index)
 {
 	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
 		struct group *g = group_at(index);
 		struct group *parent;
 
 		if (!g || __sync_fetch_and_add(&g->nr_active, 1) || !index)
-			return;
+			return 0;
 		index = g->parent;
 		parent = group_at(index);
 		if (!parent || group_apply(g, parent, g->weight) <= 0)
-			return;
+			return 0;
 	}
+	return 0;
 }
 
-static void group_deactivate(u32 index)
+__noinline int group_deactivate(u32 index)
 {
 	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
 		struct group *g = group_at(index);
@@ -84,11 +90,11 @@ static void group_deactivate(u32 index)
 		int change;
 
 		if (!g || __sync_fetch_and_add(&g->nr_active, -1) != 1 || !index)
-			return;
+			return 0;
 		index = g->parent;
 		parent = group_at(index);
 		if (!parent)
-			return;
+			return 0;
 		change = group_apply(g, parent, 0);
 		/* Activated again meanwhile, whose weight was just taken off. */
 		if (__sync_fetch_and_add(&g->nr_active, 0))
@@ -96,8 +102,9 @@ static void group_deactivate(u32 index)
 		if (change > 0)
 			group_activate(index);
 		if (change >= 0)
-			return;
+			return 0;
 	}
+	return 0;
 }
 
 /* cpu.weight changed. Not active: nothing is counted yet. */
@@ -116,11 +123,19 @@ static void group_set_weight(struct group *g, u32 weight)
  * Share of the machine that the group's own tasks deserve now: its part of
  * each level's active weights. The tasks of a group that has children compete
  * with them one by one, by nice weight, as under the default scheduler.
+ *
+ * Not static, like the other larger functions here: the verifier then looks at
+ * it once and not at every call, and loading takes a fraction of the time.
  */
-static u64 group_share(const struct group *g)
+__noinline u64 group_share(u32 index)
 {
-	u64 share = share_of(SHARE_ONE, g->own_weight,
-			     g->own_weight + g->active_weight);
+	const struct group *g = group_at(index);
+	u64 share;
+
+	if (!g)
+		return SHARE_ONE;
+	share = share_of(SHARE_ONE, g->own_weight,
+			 g->own_weight + g->active_weight);
 
 	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
 		const struct group *parent = group_at(g->parent);
@@ -135,13 +150,14 @@ static u64 group_share(const struct group *g)
 }
 
 /* Find the policy that holds for a group: its own or the nearest ancestor's. */
-static void group_resolve_policy(struct group *g)
+__noinline int group_resolve_policy(u32 index)
 {
+	struct group *g = group_at(index);
 	const struct group *at = g;
 	u32 seen = policy_changes;
 
-	if (g->policy_seen == seen)
-		return;
+	if (!g)
+		return 0;
 	g->params = COSCHED_PARAMS_PLAIN;
 	g->class = COSCHED_CLASS_PLAIN;
 	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
@@ -161,6 +177,7 @@ static void group_resolve_policy(struct group *g)
 		at = parent;
 	}
 	g->policy_seen = seen;
+	return 0;
 }
 
 static int group_create(struct cgroup *cgrp, u32 weight)

@@ -149,7 +149,7 @@ struct {
 } policies SEC(".maps");
 
 /* Counts changes of policies, so that groups know when to look again. */
-u32 policy_changes = 1;
+__u32 policy_changes = 1;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

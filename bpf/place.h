@@ -25,12 +25,15 @@ static s32 claim_in_shard(struct task_struct *p, u32 shard,
 			  const struct cpumask *idle)
 {
 	struct cosched_shard *st = shard_topology(shard);
+	u32 i;
 
 	if (!st)
 		return -EBUSY;
-	for (u32 i = 0; i < COSCHED_SHARD_CPUS && i < st->nr_cpus; i++) {
-		s32 cpu = st->cpus[i];
+	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
+		s32 cpu = st->cpus[i & (COSCHED_SHARD_CPUS - 1)];
 
+		if (i >= st->nr_cpus)
+			break;
 		if (bpf_cpumask_test_cpu(cpu, idle) && claim(cpu, p))
 			return cpu;
 	}

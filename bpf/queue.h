@@ -34,7 +34,8 @@ static bool is_percpu_kthread(const struct task_struct *p)
 }
 
 /* How far the runner of @cpu is behind a waker with @key; 0: leave it alone. */
-static u64 victim_lead(s32 cpu, u32 group, u64 key, u64 margin_ns, u64 share)
+__noinline u64 victim_lead(s32 cpu, u32 group, u64 key, u64 margin_ns,
+			   u64 share)
 {
 	struct cpu_ctx *c = cpu_at(cpu);
 	u64 now = clock_now();
@@ -73,13 +74,16 @@ static s32 find_victim(const struct claimant *who, u32 shard, u64 margin_ns)
 	struct cosched_shard *st = shard_topology(shard);
 	s32 victim = -1;
 	u64 best = 0;
+	u32 i;
 
 	if (!st)
 		return -1;
-	for (u32 i = 0; i < COSCHED_SHARD_CPUS && i < st->nr_cpus; i++) {
-		s32 cpu = st->cpus[i];
+	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
+		s32 cpu = st->cpus[i & (COSCHED_SHARD_CPUS - 1)];
 		u64 lead;
 
+		if (i >= st->nr_cpus)
+			break;
 		if (!bpf_cpumask_test_cpu(cpu, who->p->cpus_ptr))
 			continue;
 		lead = victim_lead(cpu, who->group, who->key, margin_ns,
@@ -195,13 +199,13 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
  * not, the last one's: it is late enough not to hold up other queues, and
  * still lets whoever is behind it run. False: the queue is empty.
  */
-static bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
+__noinline bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
 {
 	struct task_struct *p;
 	bool found = false;
 	u32 seen = 0;
 
-	if (!scx_bpf_dsq_nr_queued(dsq))
+	if (!ret_key || scx_bpf_dsq_nr_queued(dsq) <= 0)
 		return false;
 	bpf_for_each(scx_dsq, p, dsq, 0) {
 		*ret_key = p->scx.dsq_vtime;

@@ -18,8 +18,6 @@
 #include "common/kernel.h"
 #include "daemon/topology.h"
 
-/* As the generated skeleton spells it. */
-typedef __u32 u32;
 #include "cosched.skel.h"
 
 #include <bpf/bpf.h>
