@@ -13,12 +13,19 @@ JOBS ?= $(shell nproc)
 inside := $(or $(IN_VM_ROOT),$(filter 1,$(NATIVE)))
 
 # Targets that the fragments make; same name on both sides.
-INSIDE := all bpf kmod user go test lint san fuzz verify install uninstall \
-	  selftests
+INSIDE := all bpf kmod user go man test lint san fuzz selftests layout-check \
+	  install uninstall
 
 ifeq ($(inside),)
 
 VARS := $(foreach v,V T S B DESTDIR PREFIX,$(if $($v),$v='$($v)'))
+
+# What is installed inside the VM root is gone with the command.
+ifneq ($(filter install uninstall,$(MAKECMDGOALS)),)
+ifeq ($(DESTDIR),)
+$(error $(MAKECMDGOALS) needs NATIVE=1, or DESTDIR= below this tree, relative to it)
+endif
+endif
 
 $(INSIDE): vm-root
 	$(Q)MAKEFLAGS= scripts/vm/enter make -j$(JOBS) $@ $(VARS)

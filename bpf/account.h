@@ -105,20 +105,68 @@ static void account_quiescent(struct task_ctx *t)
 	t->burst_ns = 0;
 }
 
+/* How many waiting tasks that may not use this CPU are looked past. */
+#define HEAD_SCAN	4
+
 /*
- * Note what virtual time has come to. Only where others still wait does a start
- * tell how far it is; a task that found its CPU idle may be far ahead of
- * everyone, and of no matter to them.
+ * Key of the first task in @dsq that may run on @cpu. When the first few may
+ * not, the last one's: it is late enough not to hold up other queues, and
+ * still lets whoever is behind it run. False: the queue is empty.
  */
-static void advance(struct cpu_ctx *c, struct shard_ctx *sc, u64 vtime,
-		    u64 group_vtime, u32 shard, s32 cpu)
+__noinline bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
 {
-	if (scx_bpf_dsq_nr_queued(DSQ_SHARD | shard) <= 0 &&
-	    scx_bpf_dsq_nr_queued(DSQ_CPU | cpu) <= 0)
+	struct task_struct *p;
+	bool found = false;
+	u32 seen = 0;
+
+	if (!ret_key || scx_bpf_dsq_nr_queued(dsq) <= 0)
+		return false;
+	bpf_for_each(scx_dsq, p, dsq, 0) {
+		*ret_key = p->scx.dsq_vtime;
+		found = true;
+		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr) ||
+		    ++seen >= HEAD_SCAN)
+			break;
+	}
+	return found;
+}
+
+/*
+ * Note what virtual time has come to on @cpu and in its shard: as far as the
+ * one who runs while @head, the earliest of those who wait, is served least.
+ * One who runs because his debts are limited is ahead of @head, and must not
+ * take the clock, and by it everybody, along. Where nobody waits, the runner
+ * may be far ahead of all others, and of no matter to them.
+ */
+static void advance(const struct task_ctx *t, const struct group *g, s32 cpu,
+		    u64 head)
+{
+	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
+	struct cpu_ctx *c = cpu_at(cpu);
+
+	if (!c || !sc)
 		return;
-	c->vtime_now = vtime_max(c->vtime_now, vtime);
-	if (vtime_before(sc->vtime_now, group_vtime))
-		sc->vtime_now = group_vtime;
+	if (vtime_before(head, t->vtime)) {
+		c->vtime_now = vtime_max(c->vtime_now, head);
+		return;
+	}
+	c->vtime_now = vtime_max(c->vtime_now, t->vtime);
+	if (vtime_before(sc->vtime_now, g->vtime))
+		sc->vtime_now = g->vtime;
+}
+
+/* The earliest key of what waits for @cpu; false: nothing does. */
+static bool earliest_waiting(u32 shard, s32 cpu, u64 *ret_key)
+{
+	u64 pinned;
+	bool any = head_key(DSQ_SHARD | shard, cpu, ret_key);
+
+	if (!head_key(DSQ_CPU | cpu, cpu, &pinned))
+		return any;
+	if (!any || vtime_before(pinned, *ret_key))
+		*ret_key = pinned;
+	return true;
 }
 
 /*
@@ -129,16 +177,14 @@ static void advance(struct cpu_ctx *c, struct shard_ctx *sc, u64 vtime,
 static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
 		   u32 shard, s32 cpu)
 {
-	struct shard_ctx *sc = shard_at(shard);
 	struct key_input in;
 	u64 old = g->vtime;
+	u64 head;
 
-	if (!sc)
-		return;
 	key_inputs(&in, t, g, cpu);
 	t->vtime = start_bound(&in);
-	if (t->queued)
-		advance(c, sc, t->vtime, old, shard, cpu);
+	if (t->queued && earliest_waiting(shard, cpu, &head))
+		advance(t, g, cpu, head);
 	in.vtime = t->vtime;
 	in.group_vtime = group_bound(&in);
 	if (in.group_vtime != old)

@@ -18,7 +18,7 @@
 #define COSCHED_SHARD_CPUS	8	/* a queue never serves more CPUs */
 #define COSCHED_MAX_SHARDS	256
 #define COSCHED_MAX_CGROUPS	8192	/* more share the root's slot */
-#define COSCHED_MAX_CGROUP_DEPTH 16	/* deeper ones count as depth 16 */
+#define COSCHED_MAX_CGROUP_DEPTH 16	/* shares look no further up */
 #define COSCHED_PATH_LEN	256
 
 /*
@@ -27,8 +27,9 @@
  * in order, eight to a shard, no siblings.
  */
 struct cosched_cpu_topology {
-	__u16 shard;		/* index of the shard whose queue it serves */
-	__u16 node;		/* NUMA node */
+	__u16 shard;		/* index of the shard whose queue it serves; 0
+				 * for an offline CPU, which is in no shard */
+	__u16 node;		/* NUMA node, the kernel's number */
 	__u16 llc;		/* last-level cache, dense index */
 	__s16 sibling;		/* another CPU of the same core, or -1 */
 };

@@ -17,9 +17,6 @@
 #include "policy/place.h"
 #include "policy/vtime.h"
 
-/* How many waiting tasks that may not use this CPU are looked past. */
-#define HEAD_SCAN	4
-
 /* How many shards are searched for a CPU to take, the own one included. */
 #define VICTIM_SHARDS	8
 
@@ -194,29 +191,6 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
 		enqueue_shared(p, t, g, cpu, flags);
 }
 
-/*
- * Key of the first task in @dsq that may run on @cpu. When the first few may
- * not, the last one's: it is late enough not to hold up other queues, and
- * still lets whoever is behind it run. False: the queue is empty.
- */
-__noinline bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
-{
-	struct task_struct *p;
-	bool found = false;
-	u32 seen = 0;
-
-	if (!ret_key || scx_bpf_dsq_nr_queued(dsq) <= 0)
-		return false;
-	bpf_for_each(scx_dsq, p, dsq, 0) {
-		*ret_key = p->scx.dsq_vtime;
-		found = true;
-		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr) ||
-		    ++seen >= HEAD_SCAN)
-			break;
-	}
-	return found;
-}
-
 /* What a CPU chooses between. */
 struct choice {
 	u64 key;		/* of the best so far */
@@ -272,6 +246,8 @@ static bool keep_running(struct task_struct *prev, const struct choice *c,
 	if (!g || !(prev->scx.flags & TASK_QUEUED))
 		return false;
 	account(prev, t, g);
+	if (c->dsq)
+		advance(t, g, cpu, c->key);
 	if (c->dsq && vtime_before(c->key, key_of(t, g, cpu, false, &in)))
 		return false;
 	task_set_slice(prev, params_of(g)->slice_ns);

@@ -49,7 +49,9 @@ int scheduler_is_enabled(void)
 
 void must_load_scheduler(void)
 {
-	REQUIRE(is_state("disabled"), "a scheduler is loaded already");
+	/* That of a test that failed before goes when its daemon has ended. */
+	REQUIRE(wait_for(is_state, "disabled", LOAD_MS),
+		"a scheduler is loaded already");
 	daemon_pid = fork();
 	REQUIRE(daemon_pid >= 0, "fork: %m");
 	if (!daemon_pid) {

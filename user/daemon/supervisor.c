@@ -257,7 +257,8 @@ static int watch_ring(struct cosched_supervisor *s)
 
 static void report_module(struct cosched_supervisor *s, const char *problem)
 {
-	if (!strcmp(s->module_problem, problem))
+	/* A problem is told once; that all is well, each time it became so. */
+	if (problem[0] && !strcmp(s->module_problem, problem))
 		return;
 	(void)snprintf(s->module_problem, sizeof(s->module_problem), "%s",
 		       problem);
