@@ -64,7 +64,7 @@ include user/user.mk
 include selftests/selftests.mk
 include scripts/host.mk
 
-all: kmod bpf user go ## build module, scheduler, daemon, command and programs
+all: kmod bpf user go man ## build module, scheduler, daemon, command and programs
 .DEFAULT_GOAL := all
 
 ifneq ($(filter 1,$(NATIVE)),)

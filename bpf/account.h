@@ -50,24 +50,36 @@ static void key_inputs(struct key_input *in, const struct task_ctx *t,
 	const struct cosched_cpu_topology *topo = topology_of(cpu);
 	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
 	const struct cosched_params *pr = params_of(g);
-	const struct cpu_ctx *c = cpu_at(cpu);
 
 	in->task_share = task_share(t, g, group_share(group_index_of(t)));
 	in->vtime = t->vtime;
-	in->now = c ? c->vtime_now : t->vtime;
+	in->now = sc ? sc->task_now : t->vtime;
 	in->slice_ns = pr->slice_ns;
 	in->group_vtime = g->vtime;
-	in->group_now = sc ? sc->vtime_now : g->vtime;
+	in->group_now = sc ? sc->group_now : g->vtime;
 	in->lag_ns = pr->lag_ns;
 	in->nr_cpus = nr_cpus();
 }
 
+enum arrival {
+	STAYED,			/* its slice is over, or it was evicted */
+	WOKE,
+	WOKE_PINNED,		/* and may run on one CPU only */
+};
+
 /* Place of a task that waits for @cpu or its like; the inputs are returned. */
-static u64 key_of(struct task_ctx *t, struct group *g, s32 cpu, bool woke,
-		  struct key_input *ret_in)
+static u64 key_of(struct task_ctx *t, struct group *g, s32 cpu,
+		  enum arrival how, struct key_input *ret_in)
 {
+	const struct cpu_ctx *c = cpu_at(cpu);
+
 	key_inputs(ret_in, t, g, cpu);
-	if (woke) {
+	/* One that has to run here competes with who runs here, who may be far
+	 * behind the rest of the shard and lets nobody pass before. */
+	if (how == WOKE_PINNED && c && c->started_ns &&
+	    vtime_before(c->key, ret_in->now))
+		ret_in->now = c->key;
+	if (how != STAYED) {
 		t->vtime = vtime_max(t->vtime, wake_floor(ret_in));
 		ret_in->vtime = t->vtime;
 	}
@@ -132,7 +144,7 @@ __noinline bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
 }
 
 /*
- * Note what virtual time has come to on @cpu and in its shard: as far as the
+ * Note what virtual time has come to in the shard of @cpu: as far as the
  * one who runs while @head, the earliest of those who wait, is served least.
  * One who runs because his debts are limited is ahead of @head, and must not
  * take the clock, and by it everybody, along. Where nobody waits, the runner
@@ -143,17 +155,15 @@ static void advance(const struct task_ctx *t, const struct group *g, s32 cpu,
 {
 	const struct cosched_cpu_topology *topo = topology_of(cpu);
 	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
-	struct cpu_ctx *c = cpu_at(cpu);
 
-	if (!c || !sc)
+	if (!sc)
 		return;
 	if (vtime_before(head, t->vtime)) {
-		c->vtime_now = vtime_max(c->vtime_now, head);
+		sc->task_now = vtime_max(sc->task_now, head);
 		return;
 	}
-	c->vtime_now = vtime_max(c->vtime_now, t->vtime);
-	if (vtime_before(sc->vtime_now, g->vtime))
-		sc->vtime_now = g->vtime;
+	sc->task_now = vtime_max(sc->task_now, t->vtime);
+	sc->group_now = vtime_max(sc->group_now, g->vtime);
 }
 
 /* The earliest key of what waits for @cpu; false: nothing does. */
@@ -175,14 +185,14 @@ static bool earliest_waiting(u32 shard, s32 cpu, u64 *ret_key)
  * loses against a concurrent charge on purpose: there is a next time.
  */
 static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
-		   u32 shard, s32 cpu)
+		   u32 shard, s32 cpu, bool pinned)
 {
 	struct key_input in;
 	u64 old = g->vtime;
 	u64 head;
 
 	key_inputs(&in, t, g, cpu);
-	t->vtime = start_bound(&in);
+	t->vtime = start_bound(&in, pinned);
 	if (t->queued && earliest_waiting(shard, cpu, &head))
 		advance(t, g, cpu, head);
 	in.vtime = t->vtime;
@@ -217,7 +227,7 @@ static void account_start(struct task_struct *p, struct task_ctx *t, s32 cpu)
 	stat_start(p, t, g, cpu, now);
 	t->last_cpu = cpu;
 	t->exec_ns = p->se.sum_exec_runtime;
-	settle(t, g, c, topo->shard, cpu);
+	settle(t, g, c, topo->shard, cpu, p->nr_cpus_allowed == 1);
 	c->group = t->group;
 	c->kicked = false;
 	c->started_ns = now;

@@ -115,7 +115,6 @@ struct cpu_ctx {
 	u64 started_ns;		/* 0: nothing of ours runs */
 	u64 key;		/* of the runner when it started */
 	u64 share;		/* of the runner */
-	u64 vtime_now;		/* virtual time its tasks have reached */
 	u32 group;
 	bool kicked;		/* asked to leave already; lost on a race, then
 				 * the CPU is asked twice */
@@ -128,10 +127,11 @@ struct {
 	__type(value, struct cpu_ctx);
 } cpus SEC(".maps");
 
-/* Virtual time that groups have reached in each shard: a racy maximum. */
+/* Virtual time that has been reached in each shard: racy maxima. */
 struct shard_ctx {
-	u64 vtime_now;
-	u64 pad[7];		/* a cache line of its own */
+	u64 task_now;		/* by tasks */
+	u64 group_now;		/* by groups */
+	u64 pad[6];		/* a cache line of its own */
 };
 
 struct {

@@ -125,7 +125,7 @@ static void enqueue_pinned(struct task_struct *p, struct task_ctx *t,
 {
 	bool woke = flags & ENQ_WAKEUP;
 	struct key_input in;
-	u64 key = key_of(t, g, cpu, woke, &in);
+	u64 key = key_of(t, g, cpu, woke ? WOKE_PINNED : STAYED, &in);
 
 	t->queued = true;
 	dsq_insert_vtime(p, DSQ_CPU | cpu, in.slice_ns, key, flags);
@@ -145,7 +145,7 @@ static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
 	struct key_input in;
 	s32 idle, victim = -1;
 
-	who.key = key_of(t, g, cpu, woke, &in);
+	who.key = key_of(t, g, cpu, woke ? WOKE : STAYED, &in);
 	who.share = in.task_share;
 	who.margin_ns = params_of(g)->preempt_ns;
 
@@ -248,7 +248,7 @@ static bool keep_running(struct task_struct *prev, const struct choice *c,
 	account(prev, t, g);
 	if (c->dsq)
 		advance(t, g, cpu, c->key);
-	if (c->dsq && vtime_before(c->key, key_of(t, g, cpu, false, &in)))
+	if (c->dsq && vtime_before(c->key, key_of(t, g, cpu, STAYED, &in)))
 		return false;
 	task_set_slice(prev, params_of(g)->slice_ns);
 	stat_inc(COSCHED_STAT_KEEP);

@@ -46,17 +46,15 @@ static int create_queues(void)
 	bpf_for(i, 0, topology.nr_shards) {
 		struct shard_ctx *sc = shard_at(i);
 
-		if (sc)
-			sc->vtime_now = VTIME_START;
+		if (sc) {
+			sc->task_now = VTIME_START;
+			sc->group_now = VTIME_START;
+		}
 		ret = scx_bpf_create_dsq(DSQ_SHARD | i, -1);
 		if (ret)
 			return ret;
 	}
 	bpf_for(i, 0, topology.nr_cpus) {
-		struct cpu_ctx *c = cpu_at(i);
-
-		if (c)
-			c->vtime_now = VTIME_START;
 		ret = scx_bpf_create_dsq(DSQ_CPU | i, -1);
 		if (ret)
 			return ret;

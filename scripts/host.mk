@@ -31,12 +31,12 @@ test: $(HOST_TESTS) $(layout-printers) $(KMOD) ## run the tests that need no VM
 lint: ## style, spelling, shell, SPDX, vet, man pages
 	$(Q)scripts/lint
 
-install: all ## install below DESTDIR, PREFIX
+install: all man build/user/coschedd.service ## install below DESTDIR, PREFIX
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/cosched
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin build/bin/coschedd
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/cosched build/bpf/cosched.bpf.o
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux include/uapi/linux/cosched.h
-	install -D -m 644 -t $(DESTDIR)/lib/modules/$(KERNEL)/extra build/kmod/cosched.ko
+	install -D -m 644 -t $(DESTDIR)/lib/modules/$(KERNEL)/extra $(KMOD)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system build/user/coschedd.service
 	for page in build/man/*.8; do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $$page; done

@@ -9,9 +9,8 @@
  * The model. A group (a cgroup's own tasks) has a share of the machine, and a
  * task a share of its group's, both by weights of what is active. CPU time
  * divided by share is virtual time: entities that are served as they deserve
- * advance alike. It is kept twice. Each task has its own, relative to the CPU
- * it runs on, which settles who is next among those who compete for the same
- * CPUs, whatever their affinities. Each group has one for the whole machine,
+ * advance alike. It is kept twice. Each task has its own, which settles who is
+ * next among those who compete for the same CPUs, whatever their affinities. Each group has one for the whole machine,
  * which remembers what the group as a whole is owed while its tasks come and
  * go: a group that waits at barriers keeps its entitlement, within a bound. A
  * key, by which queues are ordered, is the sum of both distances.
@@ -71,7 +70,7 @@ static inline __u64 vtime_of(__u64 ns, __u64 share)
 /* What a task's place in a queue is computed from. */
 struct key_input {
 	__u64 vtime;		/* of the task */
-	__u64 now;		/* that its CPU has reached */
+	__u64 now;		/* that tasks in its shard have reached */
 	__u64 task_share;	/* of the task */
 	__u64 slice_ns;		/* of the task */
 	__u64 group_vtime;	/* of its group */
@@ -81,13 +80,14 @@ struct key_input {
 };
 
 /*
- * Bounds. Virtual time passes at most nr_cpus times as fast as the clock, when
- * all CPUs are busy: so a time span, times that, is how much of it a group may
- * be behind or ahead, alike for every share. Equal bounds matter: two groups
- * that are kept from their shares (pinned, say) both come to rest at the
- * bound, and must not be told apart by it.
+ * Bounds, alike for every share: two groups that are kept from their shares
+ * (pinned, say) both come to rest at the bound, and must not be told apart by
+ * it. Saved time is a span of the clock: virtual time passes at most nr_cpus
+ * times as fast, when all CPUs are busy. Debts are virtual time itself, since
+ * they are waited for: among tasks that one CPU has to serve virtual time may
+ * pass no faster than the clock.
  */
-#define DEBT_NS		1000000000ULL	/* longest wait for one's debts */
+#define DEBT		1500000000ULL	/* of a task, and of a group */
 #define CARRY_NS	100000000ULL	/* what a task may bring from elsewhere */
 
 static inline __u64 vtime_span(__u64 ns, __u64 nr_cpus)
@@ -107,12 +107,17 @@ static inline __u64 wake_floor(const struct key_input *in)
 	return in->now - (own < all ? own : all);
 }
 
-/* Bounds of a task's virtual time when it starts on a CPU. */
-static inline __u64 start_bound(const struct key_input *in)
+/*
+ * Bounds of a task's virtual time when it starts on a CPU. One that may run
+ * nowhere else keeps what it is behind by: its place among those who share
+ * its fate.
+ */
+static inline __u64 start_bound(const struct key_input *in, int pinned)
 {
-	return vtime_clamp(in->vtime,
-			   in->now - vtime_span(CARRY_NS, in->nr_cpus),
-			   in->now + vtime_span(DEBT_NS, in->nr_cpus));
+	__u64 carry = vtime_span(CARRY_NS, in->nr_cpus);
+
+	return vtime_clamp(in->vtime, pinned ? in->vtime : in->now - carry,
+			   in->now + DEBT);
 }
 
 /* Bounds of a group's virtual time. */
@@ -120,12 +125,12 @@ static inline __u64 group_bound(const struct key_input *in)
 {
 	return vtime_clamp(in->group_vtime,
 			   in->group_now - vtime_span(in->lag_ns, in->nr_cpus),
-			   in->group_now + vtime_span(DEBT_NS, in->nr_cpus));
+			   in->group_now + DEBT);
 }
 
 static inline __u64 task_key(const struct key_input *in)
 {
-	__u64 latest = in->now + vtime_span(DEBT_NS, in->nr_cpus);
+	__u64 latest = in->now + DEBT;
 	__u64 vtime = in->vtime;
 
 	if (vtime_before(latest, vtime))

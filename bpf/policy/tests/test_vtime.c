@@ -71,9 +71,9 @@ static void test_key(void)
 	in.group_vtime = group - 10000 * MS;	/* saved up too much */
 	T(task_key(&in) == base + 5 * MS - 8 * 50 * MS);
 	in.group_vtime = group + 100000 * MS;	/* bounded debt */
-	T(task_key(&in) == base + 5 * MS + 8 * 1000 * MS);
+	T(task_key(&in) == base + 5 * MS + DEBT);
 	in.vtime = base + (1ULL << 60);		/* absurd: still in bounds */
-	T(task_key(&in) == base + 2 * 8 * 1000 * MS);
+	T(task_key(&in) == base + 2 * DEBT);
 	in = even;
 	in.task_share = 1;			/* key knows no share: */
 	T(task_key(&in) == base);		/* equal bounds for all */
@@ -87,11 +87,13 @@ static void test_bounds(void)
 	T(wake_floor(&in) == base - 3 * MS);	/* a slice of its own */
 	in.task_share = SHARE_ONE / 100;
 	T(wake_floor(&in) == base - 8 * 3 * MS); /* or of the machine's */
-	T(start_bound(&in) == base);
+	T(start_bound(&in, 0) == base);
 	in.vtime = base - 10000 * MS;
-	T(start_bound(&in) == base - 8 * 100 * MS);
+	T(start_bound(&in, 0) == base - 8 * 100 * MS);
+	T(start_bound(&in, 1) == base - 10000 * MS);
 	in.vtime = base + 10000 * MS;
-	T(start_bound(&in) == base + 8 * 1000 * MS);
+	T(start_bound(&in, 0) == base + DEBT);
+	T(start_bound(&in, 1) == base + DEBT);
 	T(group_bound(&in) == even.group_now);
 }
 
