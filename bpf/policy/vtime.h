@@ -10,10 +10,11 @@
  * task a share of its group's, both by weights of what is active. CPU time
  * divided by share is virtual time: entities that are served as they deserve
  * advance alike. It is kept twice. Each task has its own, which settles who is
- * next among those who compete for the same CPUs, whatever their affinities. Each group has one for the whole machine,
- * which remembers what the group as a whole is owed while its tasks come and
- * go: a group that waits at barriers keeps its entitlement, within a bound. A
- * key, by which queues are ordered, is the sum of both distances.
+ * next among those who compete for the same CPUs, whatever their affinities.
+ * Each group has one for the whole machine, which remembers what the group as
+ * a whole is owed while its tasks come and go: a group that waits at barriers
+ * keeps its entitlement, within a bound. A key, by which queues are ordered,
+ * is the sum of both distances.
  */
 #ifndef _COSCHED_POLICY_VTIME_H
 #define _COSCHED_POLICY_VTIME_H
