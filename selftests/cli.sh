@@ -132,18 +132,6 @@ removal() {
 	expect 0 'no cgroup is enabled' cosched list
 }
 
-# In a private mount namespace, cover $1 by nothing, or by file $2.
-covered() {
-	path=$1 by=$2
-	shift 2
-	if [ -n "$by" ]; then
-		set -- "mount --bind $by $path && exec \"\$@\"" sh "$@"
-	else
-		set -- "mount -t tmpfs none $path && exec \"\$@\"" sh "$@"
-	fi
-	unshare --mount sh -c "$@"
-}
-
 doctor() {
 	expect 0 'ok +kernel .*sched_ext' cosched doctor
 	refuse missing

@@ -100,17 +100,6 @@ unload_foreign() {
 	wait_for 20 is_state disabled
 }
 
-covered() { # PATH BY CMD...: see cli.sh
-	path=$1 by=$2
-	shift 2
-	if [ -n "$by" ]; then
-		set -- "mount --bind $by $path && exec \"\$@\"" sh "$@"
-	else
-		set -- "mount -t tmpfs none $path && exec \"\$@\"" sh "$@"
-	fi
-	unshare --mount sh -c "$@"
-}
-
 one_line() {
 	[[ $out != *$'\n'* ]]
 	verdict $? "... in one line"

@@ -13,6 +13,8 @@
 # expect_json STATUS CMD...    ok when CMD ends with STATUS; that it printed JSON
 #                              and nothing else is checked by finish
 # wait_for SECONDS CMD...      until CMD succeeds; 1 when it did not in time
+# covered PATH FILE CMD...     run CMD where PATH is covered by FILE, or when that
+#                              is empty by an empty folder
 # finish                       the plan; exits 0, or 1 when a test failed
 number=0 rc=0 out='' json=''
 
@@ -87,6 +89,17 @@ json_is_valid() {
 		            print(f"# output of test {int(name.split('/')[-1]) + 1}: {e}")
 		sys.exit(bad)
 	END
+}
+
+covered() { # PATH FILE CMD...
+	path=$1 by=$2
+	shift 2
+	if [ -n "$by" ]; then
+		set -- "mount --bind $by $path && exec \"\$@\"" sh "$@"
+	else
+		set -- "mount -t tmpfs none $path && exec \"\$@\"" sh "$@"
+	fi
+	unshare --mount sh -c "$@"
 }
 
 uptime_s() {
