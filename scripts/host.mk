@@ -15,13 +15,17 @@ build/bin/trainsim: $(GO_SOURCES)
 	$(Q)cd user/go && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 		-o ../../$@ ./cmd/trainsim
 
-HOST_TESTS += build/test/test_vtime
-build/test/test_vtime: bpf/policy/tests/test_vtime.c $(wildcard bpf/policy/*.h)
+# Of the policies: one program for each file.
+POLICY_TESTS := $(patsubst bpf/policy/tests/%.c,build/test/%, \
+	$(wildcard bpf/policy/tests/test_*.c))
+HOST_TESTS += $(POLICY_TESTS)
+$(POLICY_TESTS): build/test/%: bpf/policy/tests/%.c \
+		$(wildcard bpf/policy/*.h bpf/policy/tests/*.h)
 	@echo "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -g -O1 -Wall -Wextra -Wshadow -Wmissing-prototypes \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
-		-Ibpf -Iinclude/uapi $< -o $@ -lm
+		-pthread -Ibpf -Iinclude/uapi $< -o $@ -lm
 
 kmod: $(KMOD)
 san: test
