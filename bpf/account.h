@@ -22,67 +22,136 @@ static u32 nr_cpus(void)
 	return topology.nr_cpus ? topology.nr_cpus : 1;
 }
 
-static u64 task_share(const struct task_ctx *t, const struct group *g,
-		      u64 share)
+/* Shares follow from who is active now: never kept for longer than a switch. */
+static u64 refresh_share(struct task_ctx *t, const struct group *g)
 {
-	return share_of(share, t->weight, g->own_weight);
+	u64 share = group_share(group_index_of(t));
+
+	t->share = share_of(share, t->weight, g->own_weight);
+	return share;
 }
 
-/* Charge @p for what it ran since it was charged last. */
-static void account(struct task_struct *p, struct task_ctx *t, struct group *g)
+/* Charge @p, which runs on this CPU, for what it ran since the last charge. */
+static void account(struct task_struct *p, struct task_ctx *t, struct group *g,
+		    struct cpu_ctx *c)
 {
 	u64 used = p->se.sum_exec_runtime - t->exec_ns;
 	struct cosched_stats *s = stats_here();
 	u32 class = class_of(p, g);
-	u64 share = group_share(group_index_of(t));
+	u64 share = refresh_share(t, g);
 
 	t->exec_ns += used;
 	t->burst_ns += used;
-	t->vtime += vtime_of(used, task_share(t, g, share));
+	t->vtime += vtime_of(used, t->share);
 	__sync_fetch_and_add(&g->vtime, vtime_of(used, share));
+	c->unpassed_ns += used;
+	if (t->dsq & DSQ_CPU)
+		c->pinned_now += used;
 	if (s && class < COSCHED_NR_CLASSES)
 		s->run_ns[class] += used;
 }
 
-static void key_inputs(struct key_input *in, const struct task_ctx *t,
-		       const struct group *g, s32 cpu)
+static bool is_pinned(const struct task_struct *p)
+{
+	return p->nr_cpus_allowed == 1 || is_migration_disabled(p);
+}
+
+/* The queue in which @p waits for @cpu, or for one of its shard. */
+static u64 dsq_of(const struct task_struct *p, s32 cpu)
 {
 	const struct cosched_cpu_topology *topo = topology_of(cpu);
-	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
-	const struct cosched_params *pr = params_of(g);
 
-	in->task_share = task_share(t, g, group_share(group_index_of(t)));
+	if (is_pinned(p))
+		return DSQ_CPU | cpu;
+	return DSQ_SHARD | (topo ? topo->shard : 0);
+}
+
+/* From now on @t counts by the clock of @dsq: as far from it as from the one
+ * before. */
+static void count_by(struct task_ctx *t, u64 dsq)
+{
+	const u64 *from, *to;
+
+	if (t->dsq == dsq)
+		return;
+	from = clock_of(t->dsq);
+	to = clock_of(dsq);
+	if (t->dsq && from && to)
+		t->vtime += *to - *from;
+	t->dsq = dsq;
+}
+
+/*
+ * The clock of a CPU's pinned tasks falls behind its shard's when they are more
+ * than it can serve; it does not run ahead, and where there are none it is the
+ * same.
+ */
+static void sync_pinned_clock(struct cpu_ctx *c, u64 dsq, u64 now, bool comes)
+{
+	bool alone = comes && !(c->started_ns && c->pinned) &&
+		     scx_bpf_dsq_nr_queued(dsq) <= 0;
+
+	if (alone || vtime_before(now, c->pinned_now))
+		c->pinned_now = now;
+}
+
+/* A pinned task starts, the least served of its CPU's: the clock follows. */
+static void advance_pinned_clock(struct cpu_ctx *c, const struct task_ctx *t,
+				 u64 now)
+{
+	u64 to = vtime_before(now, t->vtime) ? now : t->vtime;
+
+	if (t->queued && vtime_before(t->key, to))
+		to = t->key;
+	c->pinned_now = vtime_max(c->pinned_now, to);
+}
+
+static void key_inputs(struct key_input *in, const struct task_ctx *t,
+		       const struct group *g, const struct shard_ctx *sc)
+{
+	const struct cosched_params *pr = params_of(g);
+	const u64 *clock = clock_of(t->dsq);
+
+	in->task_share = t->share;
 	in->vtime = t->vtime;
-	in->now = sc ? sc->task_now : t->vtime;
+	in->now = clock ? *clock : t->vtime;
 	in->slice_ns = pr->slice_ns;
 	in->group_vtime = g->vtime;
-	in->group_now = sc ? sc->group_now : g->vtime;
+	in->group_now = sc->group_now;
 	in->lag_ns = pr->lag_ns;
 	in->nr_cpus = nr_cpus();
 }
 
-enum arrival {
-	STAYED,			/* its slice is over, or it was evicted */
-	WOKE,
-	WOKE_PINNED,		/* and may run on one CPU only */
-};
-
-/* Place of a task that waits for @cpu or its like; the inputs are returned. */
-static u64 key_of(struct task_ctx *t, struct group *g, s32 cpu,
-		  enum arrival how, struct key_input *ret_in)
+/*
+ * Place of a task that is put into @dsq; the inputs are returned. @woke: it did
+ * not just run, so that it may be owed something, but not more than a little.
+ */
+static u64 key_of(struct task_ctx *t, struct group *g, u64 dsq, bool woke,
+		  struct key_input *ret_in)
 {
-	const struct cpu_ctx *c = cpu_at(cpu);
+	struct shard_ctx *sc = shard_of_dsq(dsq);
+	struct cpu_ctx *c = cpu_of_dsq(dsq);
+	bool is_new = !t->dsq;
 
-	key_inputs(ret_in, t, g, cpu);
-	/* One that has to run here competes with who runs here, who may be far
-	 * behind the rest of the shard and lets nobody pass before. */
-	if (how == WOKE_PINNED && c && c->started_ns &&
-	    vtime_before(c->key, ret_in->now))
-		ret_in->now = c->key;
-	if (how != STAYED) {
+	if (!sc)
+		return t->vtime;
+	if (c)
+		sync_pinned_clock(c, dsq, sc->task_now,
+				  woke || t->dsq != dsq);
+	count_by(t, dsq);
+	refresh_share(t, g);
+	key_inputs(ret_in, t, g, sc);
+	if (is_new) {
+		t->vtime = newcomer_vtime(ret_in);
+	} else if (woke) {
+		/* One that has to run here competes with who runs here, who
+		 * may be far behind the rest and lets nobody pass before. */
+		if (c && c->started_ns &&
+		    vtime_before(c->key, ret_in->now))
+			ret_in->now = c->key;
 		t->vtime = vtime_max(t->vtime, wake_floor(ret_in));
-		ret_in->vtime = t->vtime;
 	}
+	ret_in->vtime = t->vtime;
 	t->key = task_key(ret_in);
 	return t->key;
 }
@@ -118,65 +187,51 @@ static void account_quiescent(struct task_ctx *t)
 }
 
 /* How many waiting tasks that may not use this CPU are looked past. */
-#define HEAD_SCAN	4
+#define HEAD_SCAN	16
 
 /*
  * Key of the first task in @dsq that may run on @cpu. When the first few may
- * not, the last one's: it is late enough not to hold up other queues, and
- * still lets whoever is behind it run. False: the queue is empty.
+ * not, @now: it holds up nobody in other queues who is owed anything, and still
+ * lets whoever is behind run. False: the queue is empty.
  */
-__noinline bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
+__noinline bool head_key(u64 dsq, s32 cpu, u64 now, u64 *ret_key)
 {
 	struct task_struct *p;
-	bool found = false;
 	u32 seen = 0;
 
 	if (!ret_key || scx_bpf_dsq_nr_queued(dsq) <= 0)
 		return false;
 	bpf_for_each(scx_dsq, p, dsq, 0) {
-		*ret_key = p->scx.dsq_vtime;
-		found = true;
-		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr) ||
-		    ++seen >= HEAD_SCAN)
+		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+			*ret_key = p->scx.dsq_vtime;
+			return true;
+		}
+		if (++seen >= HEAD_SCAN)
 			break;
 	}
-	return found;
+	*ret_key = now;
+	return seen > 0;
 }
 
 /*
- * Note what virtual time has come to in the shard of @cpu: as far as the
- * one who runs while @head, the earliest of those who wait, is served least.
- * One who runs because his debts are limited is ahead of @head, and must not
- * take the clock, and by it everybody, along. Where nobody waits, the runner
- * may be far ahead of all others, and of no matter to them.
+ * Of those who wait here none has an earlier key than @t, which is about to
+ * run: bring the clocks up to it. An exchange that fails lost against another
+ * CPU's; there is a next time.
  */
-static void advance(const struct task_ctx *t, const struct group *g, s32 cpu,
-		    u64 head)
+static void advance_clocks(const struct task_ctx *t, const struct group *g,
+			   struct shard_ctx *sc)
 {
-	const struct cosched_cpu_topology *topo = topology_of(cpu);
-	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
+	struct key_input in;
+	struct clocks to;
 
-	if (!sc)
-		return;
-	if (vtime_before(head, t->vtime)) {
-		sc->task_now = vtime_max(sc->task_now, head);
-		return;
-	}
-	sc->task_now = vtime_max(sc->task_now, t->vtime);
-	sc->group_now = vtime_max(sc->group_now, g->vtime);
-}
-
-/* The earliest key of what waits for @cpu; false: nothing does. */
-static bool earliest_waiting(u32 shard, s32 cpu, u64 *ret_key)
-{
-	u64 pinned;
-	bool any = head_key(DSQ_SHARD | shard, cpu, ret_key);
-
-	if (!head_key(DSQ_CPU | cpu, cpu, &pinned))
-		return any;
-	if (!any || vtime_before(pinned, *ret_key))
-		*ret_key = pinned;
-	return true;
+	key_inputs(&in, t, g, sc);
+	in.now = sc->task_now;
+	to = clocks_at(&in, t->key);
+	if (to.task != in.now)
+		__sync_val_compare_and_swap(&sc->task_now, in.now, to.task);
+	if (to.group != in.group_now)
+		__sync_val_compare_and_swap(&sc->group_now, in.group_now,
+					    to.group);
 }
 
 /*
@@ -185,22 +240,31 @@ static bool earliest_waiting(u32 shard, s32 cpu, u64 *ret_key)
  * loses against a concurrent charge on purpose: there is a next time.
  */
 static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
-		   u32 shard, s32 cpu, bool pinned)
+		   struct shard_ctx *sc, u64 dsq)
 {
 	struct key_input in;
 	u64 old = g->vtime;
-	u64 head;
+	bool is_new = !t->dsq;
 
-	key_inputs(&in, t, g, cpu);
-	t->vtime = start_bound(&in, pinned);
-	if (t->queued && earliest_waiting(shard, cpu, &head))
-		advance(t, g, cpu, head);
-	in.vtime = t->vtime;
+	if (t->queued && t->dsq == dsq && scx_bpf_dsq_nr_queued(dsq) > 0)
+		advance_clocks(t, g, sc);
+	count_by(t, dsq);
+	c->pinned = dsq & DSQ_CPU;
+	if (c->pinned)
+		advance_pinned_clock(c, t, sc->task_now);
+	if (!t->queued)
+		refresh_share(t, g);
+	key_inputs(&in, t, g, sc);
+	if (is_new)
+		in.vtime = in.now;
+	in.vtime = t->vtime = start_bound(&in);
 	in.group_vtime = group_bound(&in);
 	if (in.group_vtime != old)
 		__sync_val_compare_and_swap(&g->vtime, old, in.group_vtime);
 	c->key = task_key(&in);
-	c->share = in.task_share;
+	if (c->pinned)
+		c->key = pinned_key(c->key, sc->task_now, in.nr_cpus);
+	c->share = t->share;
 }
 
 static void stat_start(struct task_struct *p, struct task_ctx *t,
@@ -218,16 +282,17 @@ static void stat_start(struct task_struct *p, struct task_ctx *t,
 static void account_start(struct task_struct *p, struct task_ctx *t, s32 cpu)
 {
 	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
 	struct cpu_ctx *c = cpu_at(cpu);
 	struct group *g = group_of(t);
 	u64 now = clock_now();
 
-	if (!g || !topo || !c)
+	if (!g || !sc || !c)
 		return;
 	stat_start(p, t, g, cpu, now);
 	t->last_cpu = cpu;
 	t->exec_ns = p->se.sum_exec_runtime;
-	settle(t, g, c, topo->shard, cpu, p->nr_cpus_allowed == 1);
+	settle(t, g, c, sc, dsq_of(p, cpu));
 	c->group = t->group;
 	c->kicked = false;
 	c->started_ns = now;
@@ -241,10 +306,11 @@ static void account_stop(struct task_struct *p, struct task_ctx *t,
 	struct cpu_ctx *c = cpu_at(bpf_get_smp_processor_id());
 	struct group *g = group_of(t);
 
+	if (!c)
+		return;
 	if (g)
-		account(p, t, g);
-	if (c)
-		c->started_ns = 0;
+		account(p, t, g, c);
+	c->started_ns = 0;
 	if (runnable)
 		t->runnable_ns = clock_now();
 }

@@ -122,7 +122,6 @@ s32 BPF_PROG(cosched_init_task, struct task_struct *p,
 	if (!t)
 		return -ENOMEM;
 	t->last_cpu = -1;
-	t->vtime = VTIME_START;
 	return 0;
 }
 

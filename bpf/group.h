@@ -182,6 +182,7 @@ __noinline int group_resolve_policy(u32 index)
 
 static int group_create(struct cgroup *cgrp, u32 weight)
 {
+	const struct shard_ctx *sc = shard_at(0);
 	struct cgroup *above;
 	struct group_ref *ref;
 	struct group *g;
@@ -204,13 +205,13 @@ static int group_create(struct cgroup *cgrp, u32 weight)
 		}
 	}
 	g = group_at(index);
-	if (!g)
+	if (!g || !sc)
 		return -EINVAL;
 	__builtin_memset(g, 0, sizeof(*g));
 	g->id = cgrp->kn->id;
 	g->weight = weight;
 	g->parent = parent;
-	g->vtime = VTIME_START;
+	g->vtime = sc->group_now;
 	ref->index = index;
 	return 0;
 }

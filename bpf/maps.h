@@ -46,7 +46,10 @@ struct task_ctx {
 	u64 runnable_ns;	/* since when it waits for a CPU */
 	u64 exec_ns;		/* CPU time already charged */
 	u64 vtime;		/* its own virtual time, see policy/vtime.h */
+	u64 dsq;		/* queue by whose clock vtime counts, 0: none
+				 * yet */
 	u64 key;		/* place in the queue it was last put into */
+	u64 share;		/* of the machine, when it last was computed */
 	u64 burst_ns;		/* CPU time since it last woke up */
 	u64 average_ns;		/* of such bursts */
 	u64 group_id;		/* id of the cgroup that group belonged to */
@@ -115,7 +118,10 @@ struct cpu_ctx {
 	u64 started_ns;		/* 0: nothing of ours runs */
 	u64 key;		/* of the runner when it started */
 	u64 share;		/* of the runner */
+	u64 pinned_now;		/* clock of its pinned tasks; a racy maximum */
+	u64 unpassed_ns;	/* worked since the shard's clock moved */
 	u32 group;
+	bool pinned;		/* the runner can run nowhere else */
 	bool kicked;		/* asked to leave already; lost on a race, then
 				 * the CPU is asked twice */
 };
@@ -127,7 +133,7 @@ struct {
 	__type(value, struct cpu_ctx);
 } cpus SEC(".maps");
 
-/* Virtual time that has been reached in each shard: racy maxima. */
+/* Virtual time that has been reached in each shard. */
 struct shard_ctx {
 	u64 task_now;		/* by tasks */
 	u64 group_now;		/* by groups */
@@ -206,6 +212,41 @@ static inline struct cosched_shard *shard_topology(u32 index)
 	if (index >= COSCHED_MAX_SHARDS)
 		return NULL;
 	return &topology.shard[index];
+}
+
+/* Index of the shard or CPU that a queue of ours belongs to. */
+static inline u32 dsq_index(u64 dsq)
+{
+	return dsq & (DSQ_SHARD - 1);
+}
+
+/* The CPU whose pinned tasks wait in @dsq; NULL: it is a shard's. */
+static inline struct cpu_ctx *cpu_of_dsq(u64 dsq)
+{
+	return dsq & DSQ_CPU ? cpu_at(dsq_index(dsq)) : NULL;
+}
+
+/* The shard that @dsq, or the CPU that it belongs to, is part of. */
+static inline struct shard_ctx *shard_of_dsq(u64 dsq)
+{
+	const struct cosched_cpu_topology *topo;
+
+	if (!(dsq & DSQ_CPU))
+		return shard_at(dsq_index(dsq));
+	topo = topology_of(dsq_index(dsq));
+	return topo ? shard_at(topo->shard) : NULL;
+}
+
+/* Clock by which the virtual times of the tasks in @dsq count. */
+static inline u64 *clock_of(u64 dsq)
+{
+	struct cpu_ctx *c = cpu_of_dsq(dsq);
+	struct shard_ctx *sc;
+
+	if (c)
+		return &c->pinned_now;
+	sc = shard_of_dsq(dsq);
+	return sc ? &sc->task_now : NULL;
 }
 
 static inline struct cosched_params *params_of(const struct group *g)

@@ -20,11 +20,6 @@
 /* How many shards are searched for a CPU to take, the own one included. */
 #define VICTIM_SHARDS	8
 
-static bool is_pinned(const struct task_struct *p)
-{
-	return p->nr_cpus_allowed == 1 || is_migration_disabled(p);
-}
-
 static bool is_percpu_kthread(const struct task_struct *p)
 {
 	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
@@ -124,8 +119,8 @@ static void enqueue_pinned(struct task_struct *p, struct task_ctx *t,
 			   struct group *g, s32 cpu, u64 flags)
 {
 	bool woke = flags & ENQ_WAKEUP;
-	struct key_input in;
-	u64 key = key_of(t, g, cpu, woke ? WOKE_PINNED : STAYED, &in);
+	struct key_input in = {};
+	u64 key = key_of(t, g, DSQ_CPU | cpu, woke, &in);
 
 	t->queued = true;
 	dsq_insert_vtime(p, DSQ_CPU | cpu, in.slice_ns, key, flags);
@@ -142,16 +137,16 @@ static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
 	const struct cosched_cpu_topology *topo;
 	bool woke = flags & ENQ_WAKEUP;
 	struct claimant who = { .p = p, .group = t->group };
-	struct key_input in;
+	struct key_input in = {};
 	s32 idle, victim = -1;
 
-	who.key = key_of(t, g, cpu, woke ? WOKE : STAYED, &in);
+	topo = topology_of(cpu);
+	who.key = key_of(t, g, DSQ_SHARD | (topo ? topo->shard : 0), woke, &in);
 	who.share = in.task_share;
 	who.margin_ns = params_of(g)->preempt_ns;
 
 	/* A CPU may have become idle since none was found, or none was
 	 * looked for: it takes the task from whichever queue it is in. */
-	topo = topology_of(cpu);
 	idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	if (idle < 0 && woke) {
 		stat_inc(COSCHED_STAT_WAKE_QUEUED);
@@ -198,12 +193,42 @@ struct choice {
 	enum cosched_counter source;
 };
 
-static void consider(struct choice *c, u64 dsq, s32 cpu, u64 margin,
-		     enum cosched_counter source)
+/* Let the clock of a CPU's shard pass; @c: the first of those who wait. */
+static void pass_time(struct cpu_ctx *cpu, struct shard_ctx *sc, u32 shard,
+		      const struct choice *c)
 {
+	const struct cosched_shard *st = shard_topology(shard);
+	u64 step = clock_step(sc->task_now, cpu->unpassed_ns, nr_cpus(),
+			      st ? st->nr_cpus : 0, c->dsq != 0, c->key);
+
+	cpu->unpassed_ns = 0;
+	if (step)
+		__sync_fetch_and_add(&sc->task_now, step);
+}
+
+/* The CPU's pinned tasks against the choice so far. */
+static void consider_pinned(struct choice *c, s32 cpu, u64 now)
+{
+	u64 dsq = DSQ_CPU | cpu;
 	u64 key;
 
-	if (!head_key(dsq, cpu, &key))
+	if (!head_key(dsq, cpu, now, &key))
+		return;
+	key = pinned_key(key, now, nr_cpus());
+	if (c->dsq && vtime_before(c->key, key))
+		return;
+	c->key = key;
+	c->dsq = dsq;
+	c->source = COSCHED_STAT_LOCAL;
+}
+
+static void consider_shard(struct choice *c, u32 shard, s32 cpu, u64 now,
+			   u64 margin, enum cosched_counter source)
+{
+	u64 dsq = DSQ_SHARD | shard;
+	u64 key;
+
+	if (!head_key(dsq, cpu, now, &key))
 		return;
 	if (c->dsq && !vtime_before(key + margin, c->key))
 		return;
@@ -212,44 +237,56 @@ static void consider(struct choice *c, u64 dsq, s32 cpu, u64 margin,
 	c->source = source;
 }
 
-static void consider_others(struct choice *c, s32 cpu,
+/*
+ * The other shards. One that idled has a clock that fell behind: it comes along
+ * now, or all its tasks would seem to be owed years.
+ */
+static void consider_others(struct choice *c, s32 cpu, struct shard_ctx *own,
 			    const struct cosched_cpu_topology *here)
 {
+	u64 behind = vtime_span(HOLD_NS, nr_cpus());
 	u32 i;
 
 	bpf_for(i, 0, topology.nr_shards) {
 		struct cosched_shard *st = shard_topology(i);
+		struct shard_ctx *sc = shard_at(i);
 		bool llc, node;
 
-		if (!st || i == here->shard)
+		if (!st || !sc || i == here->shard)
 			continue;
+		own->task_now = vtime_max(own->task_now, sc->task_now - behind);
 		llc = st->llc == here->llc;
 		node = st->node == here->node;
-		consider(c, DSQ_SHARD | i, cpu,
-			 steal_margin(llc, node,
+		consider_shard(c, i, cpu, sc->task_now,
+			       steal_margin(llc, node,
 				      params[COSCHED_PARAMS_PLAIN].slice_ns,
 				      topology.nr_cpus),
-			 llc ? COSCHED_STAT_STEAL_LLC :
-			 node ? COSCHED_STAT_STEAL_NODE :
-				COSCHED_STAT_STEAL_REMOTE);
+			       llc ? COSCHED_STAT_STEAL_LLC :
+			       node ? COSCHED_STAT_STEAL_NODE :
+				      COSCHED_STAT_STEAL_REMOTE);
 	}
 }
 
 /* The runner may stay if nobody who waits is owed more. */
 static bool keep_running(struct task_struct *prev, const struct choice *c,
-			 s32 cpu)
+			 s32 cpu, struct cpu_ctx *ctx, struct shard_ctx *sc)
 {
 	struct task_ctx *t = task_of(prev);
 	struct group *g = t ? group_of(t) : NULL;
-	struct key_input in;
+	struct key_input in = {};
+	u64 key;
 
 	if (!g || !(prev->scx.flags & TASK_QUEUED))
 		return false;
-	account(prev, t, g);
-	if (c->dsq)
-		advance(t, g, cpu, c->key);
-	if (c->dsq && vtime_before(c->key, key_of(t, g, cpu, STAYED, &in)))
-		return false;
+	account(prev, t, g, ctx);
+	if (c->dsq) {
+		key = key_of(t, g, dsq_of(prev, cpu), false, &in);
+		if (t->dsq & DSQ_CPU)
+			key = pinned_key(key, sc->task_now, in.nr_cpus);
+		if (vtime_before(c->key, key))
+			return false;
+		advance_clocks(t, g, sc);
+	}
 	task_set_slice(prev, params_of(g)->slice_ns);
 	stat_inc(COSCHED_STAT_KEEP);
 	return true;
@@ -272,14 +309,18 @@ static void take_anything(s32 cpu, u32 shard)
 static void dispatch(s32 cpu, struct task_struct *prev)
 {
 	const struct cosched_cpu_topology *here = topology_of(cpu);
+	struct shard_ctx *sc = here ? shard_at(here->shard) : NULL;
+	struct cpu_ctx *ctx = cpu_at(cpu);
 	struct choice c = {};
 
-	if (!here)
+	if (!sc || !ctx)
 		return;
-	consider(&c, DSQ_CPU | cpu, cpu, 0, COSCHED_STAT_LOCAL);
-	consider(&c, DSQ_SHARD | here->shard, cpu, 0, COSCHED_STAT_SHARD);
-	consider_others(&c, cpu, here);
-	if (prev && keep_running(prev, &c, cpu))
+	consider_shard(&c, here->shard, cpu, sc->task_now, 0,
+		       COSCHED_STAT_SHARD);
+	pass_time(ctx, sc, here->shard, &c);
+	consider_pinned(&c, cpu, sc->task_now);
+	consider_others(&c, cpu, sc, here);
+	if (prev && keep_running(prev, &c, cpu, ctx, sc))
 		return;
 	if (!c.dsq)
 		return;

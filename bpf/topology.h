@@ -55,6 +55,10 @@ static int create_queues(void)
 			return ret;
 	}
 	bpf_for(i, 0, topology.nr_cpus) {
+		struct cpu_ctx *c = cpu_at(i);
+
+		if (c)
+			c->pinned_now = VTIME_START;
 		ret = scx_bpf_create_dsq(DSQ_CPU | i, -1);
 		if (ret)
 			return ret;

@@ -83,41 +83,48 @@ struct key_input {
 /*
  * Bounds, alike for every share: two groups that are kept from their shares
  * (pinned, say) both come to rest at the bound, and must not be told apart by
- * it. Saved time is a span of the clock: virtual time passes at most nr_cpus
- * times as fast, when all CPUs are busy. Debts are virtual time itself, since
- * they are waited for: among tasks that one CPU has to serve virtual time may
- * pass no faster than the clock.
+ * it. What is saved up is a span of the clock: virtual time passes at most
+ * nr_cpus times as fast, when all CPUs are busy. Debts are virtual time itself,
+ * since they are waited for: among tasks that one CPU has to serve virtual time
+ * may pass no faster than the clock.
  */
 #define DEBT		1500000000ULL	/* of a task, and of a group */
-#define CARRY_NS	100000000ULL	/* what a task may bring from elsewhere */
+#define BEHIND_NS	100000000ULL	/* of a task that starts */
+#define HOLD_NS		50000000ULL	/* of the first in a shard's queue */
+#define PINNED_LEAD_NS	25000000ULL	/* of a CPU's pinned tasks */
 
 static inline __u64 vtime_span(__u64 ns, __u64 nr_cpus)
 {
 	return ns * nr_cpus;
 }
 
-/*
- * Earliest virtual time of a task that wakes up: early by one slice of its own
- * at the most, and not by more than the machine hands out in that time.
- */
-static inline __u64 wake_floor(const struct key_input *in)
+/* Virtual time of a slice, not more than the machine hands out in that time. */
+static inline __u64 slice_span(const struct key_input *in)
 {
 	__u64 own = vtime_of(in->slice_ns, in->task_share);
 	__u64 all = vtime_span(in->slice_ns, in->nr_cpus);
 
-	return in->now - (own < all ? own : all);
+	return own < all ? own : all;
 }
 
-/*
- * Bounds of a task's virtual time when it starts on a CPU. One that may run
- * nowhere else keeps what it is behind by: its place among those who share
- * its fate.
- */
-static inline __u64 start_bound(const struct key_input *in, int pinned)
+/* Earliest virtual time of a task that wakes up: a slice before others. */
+static inline __u64 wake_floor(const struct key_input *in)
 {
-	__u64 carry = vtime_span(CARRY_NS, in->nr_cpus);
+	return in->now - slice_span(in);
+}
 
-	return vtime_clamp(in->vtime, pinned ? in->vtime : in->now - carry,
+/* Virtual time of a new task: a slice behind others, or a program that does
+ * its work in ever new processes would never be behind. */
+static inline __u64 newcomer_vtime(const struct key_input *in)
+{
+	return in->now + slice_span(in);
+}
+
+/* Bounds of a task's virtual time when it starts on a CPU. */
+static inline __u64 start_bound(const struct key_input *in)
+{
+	return vtime_clamp(in->vtime,
+			   in->now - vtime_span(BEHIND_NS, in->nr_cpus),
 			   in->now + DEBT);
 }
 
@@ -137,6 +144,63 @@ static inline __u64 task_key(const struct key_input *in)
 	if (vtime_before(latest, vtime))
 		vtime = latest;
 	return vtime + (group_bound(in) - in->group_now);
+}
+
+/*
+ * With what key the first of a CPU's pinned tasks competes with those that may
+ * run elsewhere. However little such a CPU can give its own, the others, who
+ * may have nowhere to go but to CPUs like this, have to fall behind only by the
+ * lead until they are served.
+ */
+static inline __u64 pinned_key(__u64 key, __u64 now, __u64 nr_cpus)
+{
+	return vtime_max(key, now - vtime_span(PINNED_LEAD_NS, nr_cpus));
+}
+
+/*
+ * How far the clock of a shard moves when one of its @served CPUs, out of
+ * @nr_cpus in the machine, has worked for @used: as far as tasks advance which
+ * get what they deserve. Not further than the hold before the first who waits
+ * (@head, if @waits): where tasks may use few CPUs they advance more slowly,
+ * and a clock that leaves them behind tells nothing about who is next. That it
+ * moves at all, whoever comes and goes, is what bounds every wait.
+ */
+static inline __u64 clock_step(__u64 now, __u64 used, __u64 nr_cpus,
+			       __u64 served, int waits, __u64 head)
+{
+	__u64 step = used * nr_cpus / (served ? served : 1);
+	__u64 room = head + vtime_span(HOLD_NS, nr_cpus) - now;
+
+	if (!waits || (__s64)room >= (__s64)step)
+		return step;
+	return (__s64)room > 0 ? room : 0;
+}
+
+/* Clocks of a shard: how far its tasks, and their groups, have come. */
+struct clocks {
+	__u64 task;
+	__u64 group;
+};
+
+/*
+ * A task starts while others wait, none of which has an earlier key than @key:
+ * nobody is where the clocks are, they move up to the first. Of the two parts
+ * of a key each clock takes what is its own, together not more than the whole.
+ */
+static inline struct clocks clocks_at(const struct key_input *in, __u64 key)
+{
+	struct clocks to = { in->now, in->group_now };
+	__u64 lead = key - in->now;
+	__u64 task = in->vtime - in->now;
+	__u64 group = in->group_vtime - in->group_now;
+
+	if ((__s64)lead <= 0)
+		return to;
+	if ((__s64)task > 0)
+		to.task += task < lead ? task : lead;
+	if ((__s64)group > 0)
+		to.group += group < lead ? group : lead;
+	return to;
 }
 
 /*

@@ -87,14 +87,43 @@ static void test_bounds(void)
 	T(wake_floor(&in) == base - 3 * MS);	/* a slice of its own */
 	in.task_share = SHARE_ONE / 100;
 	T(wake_floor(&in) == base - 8 * 3 * MS); /* or of the machine's */
-	T(start_bound(&in, 0) == base);
+	T(newcomer_vtime(&in) == base + 8 * 3 * MS);
+	T(start_bound(&in) == base);
 	in.vtime = base - 10000 * MS;
-	T(start_bound(&in, 0) == base - 8 * 100 * MS);
-	T(start_bound(&in, 1) == base - 10000 * MS);
+	T(start_bound(&in) == base - 8 * 100 * MS);
 	in.vtime = base + 10000 * MS;
-	T(start_bound(&in, 0) == base + DEBT);
-	T(start_bound(&in, 1) == base + DEBT);
+	T(start_bound(&in) == base + DEBT);
 	T(group_bound(&in) == even.group_now);
+	T(pinned_key(base, base, 8) == base);
+	T(pinned_key(base - 10000 * MS, base, 8) == base - 8 * 25 * MS);
+}
+
+static void test_clock(void)
+{
+	const __u64 base = even.now, hold = 8 * 50 * MS;
+	struct key_input in = even;
+	struct clocks to;
+
+	T(clock_step(base, MS, 8, 4, 0, 0) == 2 * MS);
+	T(clock_step(base, MS, 8, 0, 0, 0) == 8 * MS);	/* no division by 0 */
+	T(clock_step(base, MS, 8, 4, 1, base) == 2 * MS);
+	T(clock_step(base, MS, 8, 4, 1, base - hold + MS) == MS);
+	T(clock_step(base, MS, 8, 4, 1, base - hold) == 0);
+	T(clock_step(base, MS, 8, 4, 1, base - 9 * hold) == 0);
+
+	to = clocks_at(&in, base);
+	T(to.task == even.now && to.group == even.group_now);
+	in.vtime = base + 5 * MS;		/* all are ahead of the clock */
+	to = clocks_at(&in, base + 5 * MS);
+	T(to.task == base + 5 * MS && to.group == even.group_now);
+	in.group_vtime += 2 * MS;		/* and so is the group */
+	to = clocks_at(&in, base + 7 * MS);
+	T(to.task == base + 5 * MS && to.group == even.group_now + 2 * MS);
+	in.group_vtime -= 4 * MS;		/* the group is behind */
+	to = clocks_at(&in, base + 3 * MS);
+	T(to.task == base + 3 * MS && to.group == even.group_now);
+	to = clocks_at(&in, base - MS);		/* the first is behind */
+	T(to.task == even.now && to.group == even.group_now);
 }
 
 static void test_preempt(void)
@@ -317,6 +346,7 @@ int main(int argc, char **argv)
 	test_share();
 	test_key();
 	test_bounds();
+	test_clock();
 	test_preempt();
 	test_rest();
 	test_nice();
