@@ -42,6 +42,11 @@ check: ## set everything up, build, and pass every test
 vmtest: all selftests ## run the selftests in the VM (T=pattern selects)
 	$(Q)scripts/vmtest $(T)
 
+verify: all selftests ## compare the verifier's work with bpf/verified (UPDATE=1 records)
+	$(Q)scripts/vm/run --log verify --timeout 300 -- sh -c \
+		'insmod build/kmod/cosched.ko && exec build/test/verify \
+		$(if $(UPDATE),--update) build/bpf/cosched.bpf.o bpf/verified'
+
 vm-shell: all selftests ## a shell in the VM, the tree at /src
 	$(Q)scripts/vm/run --shell --timeout 86400 -- bash
 
@@ -72,7 +77,7 @@ clean distclean:
 	$(Q)rm -rf --one-file-system build
 doctor: user
 	$(Q)build/bin/cosched doctor
-demo check vmtest vm-shell vm-root:
+demo check verify vmtest vm-shell vm-root:
 	@echo "$@ runs in the VM: call it without NATIVE=1" >&2; exit 2
 endif
 
@@ -81,6 +86,6 @@ endif
 help: ## list targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/\1|\2/p' Makefile scripts/host.mk | \
 		awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
-	@echo "variables: V=1 T=pattern KVER=version NATIVE=1 DESTDIR= PREFIX= JOBS="
+	@echo "variables: V=1 T=pattern KVER=version NATIVE=1 DESTDIR= PREFIX= JOBS= UPDATE=1"
 
-.PHONY: $(INSIDE) vm-root demo check vmtest vm-shell doctor clean distclean help
+.PHONY: $(INSIDE) vm-root demo check verify vmtest vm-shell doctor clean distclean help

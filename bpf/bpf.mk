@@ -27,4 +27,12 @@ build/bpf/cosched.skel.h: build/bpf/cosched.bpf.o
 bpf: build/bpf/cosched.skel.h
 .PHONY: bpf
 
+# Run in the VM by "make verify" and by the selftests.
+build/test/verify: scripts/verify.c bpf/bpf.mk
+	@echo "  CC      $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wmissing-prototypes \
+		-Wstrict-prototypes -Wformat-signedness $< -o $@ -lbpf
+selftests: build/test/verify
+
 -include $(wildcard build/bpf/*.d)
