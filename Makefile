@@ -14,7 +14,7 @@ inside := $(or $(IN_VM_ROOT),$(filter 1,$(NATIVE)))
 
 # Targets that the fragments make; same name on both sides.
 INSIDE := all bpf kmod user go man test lint san fuzz selftests layout-check \
-	  install uninstall
+	  install uninstall bench-programs
 
 ifeq ($(inside),)
 
@@ -35,6 +35,9 @@ vm-root: ## make the VM root and fetch the kernel (KVER= picks another)
 
 demo: all ## boot, run the training job under EEVDF and under cosched, compare
 	$(Q)scripts/demo
+
+bench: all bench-programs ## schedulers against each other (B=benchmarks S=schedulers N=rounds)
+	$(Q)B='$(B)' S='$(S)' N='$(N)' scripts/bench/contest
 
 check: ## set everything up, build, and pass every test
 	$(Q)scripts/check
@@ -66,6 +69,7 @@ KERNEL ?= $(shell uname -r)
 include bpf/bpf.mk
 include kmod/kmod.mk
 include user/user.mk
+include user/bench/bench.mk
 include selftests/selftests.mk
 include scripts/host.mk
 
@@ -77,7 +81,7 @@ clean distclean:
 	$(Q)rm -rf --one-file-system build
 doctor: user
 	$(Q)build/bin/cosched doctor
-demo check verify vmtest vm-shell vm-root:
+demo bench check verify vmtest vm-shell vm-root:
 	@echo "$@ runs in the VM: call it without NATIVE=1" >&2; exit 2
 endif
 
@@ -88,4 +92,4 @@ help: ## list targets
 		awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
 	@echo "variables: V=1 T=pattern KVER=version NATIVE=1 DESTDIR= PREFIX= JOBS= UPDATE=1"
 
-.PHONY: $(INSIDE) vm-root demo check verify vmtest vm-shell doctor clean distclean help
+.PHONY: $(INSIDE) vm-root demo bench check verify vmtest vm-shell doctor clean distclean help
