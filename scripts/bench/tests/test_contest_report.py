@@ -48,8 +48,15 @@ def programs(when, *figures):
     return f"programs {when} {json.dumps(listed)}\n"
 
 
-COST = (programs("before", (1, 1000, 10)) + "switches 100\n"
-        + programs("after", (1, 101000, 110), (2, 60000, 100)))
+def cost(ours, switches=100, busy_us=4000000, part="hackbench"):
+    """A part of the cost benchmark of two seconds, beside a part of nothing."""
+    return ("part pipe\n" + programs("before") + "elapsed 1.0 s\nswitches 5, busy 1 us\n"
+            + programs("after") + f"part {part}\n" + programs("before", (1, 1000, 10))
+            + f"Time: 1.9\nelapsed 2.0 s\nswitches {switches}, busy {busy_us} us\n"
+            + programs("after", *ours))
+
+
+OURS = ((1, 201000, 110), (2, 120000, 100))
 
 
 class Parsers(unittest.TestCase):
@@ -80,25 +87,32 @@ class Parsers(unittest.TestCase):
                     self.assertIsNone(metric.get({"text": text}, self.CONTEXT), benchmark)
 
     def test_cost(self):
-        """160,000 ns less 200 calls of 100 ns, over 100 switches, 2 ns each."""
-        self.assertAlmostEqual(self.value("cost", "instructions", COST), 700)
-        self.assertAlmostEqual(self.value("cost", "calls", COST), 2)
+        """320,000 ns with two CPUs busy, less 200 calls of 100 ns: 140,000 ns of
+        2 ns each, over 100 switches."""
+        self.assertAlmostEqual(self.value("cost", "hackbench_instructions", cost(OURS)), 700)
+        self.assertAlmostEqual(self.value("cost", "hackbench_calls", cost(OURS)), 2)
+
+    def test_cost_with_idle_time(self):
+        """A machine that is idle in between is no faster than one CPU."""
+        text = cost(OURS, busy_us=500000)
+        self.assertAlmostEqual(self.value("cost", "hackbench_instructions", text), 1500)
 
     def test_cost_of_none(self):
-        text = programs("before") + "switches 100\n" + programs("after")
-        self.assertIsNone(self.value("cost", "instructions", text))
+        self.assertIsNone(self.value("cost", "pipe_instructions", cost(OURS)))
+        self.assertIsNone(self.value("cost", "hackbench_calls", cost(((1, 1000, 10),))))
 
     def test_cost_is_not_negative(self):
-        text = programs("before") + "switches 10\n" + programs("after", (1, 50, 100))
-        self.assertEqual(self.value("cost", "instructions", text), 0)
+        text = cost(((1, 1050, 110),))
+        self.assertEqual(self.value("cost", "hackbench_instructions", text), 0)
 
     def test_cost_of_bad_input(self):
-        for text in [COST.replace("switches 100", ""), COST.replace("before", "x"),
-                     COST.replace("switches 100", "switches 0"),
-                     "programs before {}\nswitches 1\nprograms after {}\n",
-                     "programs before [1]\nswitches 1\nprograms after [1]\n",
-                     "programs before [}]\nswitches 1\nprograms after []\n"]:
-            self.assertIsNone(self.value("cost", "instructions", text), text)
+        good = cost(OURS)
+        for text in [good.replace("switches 100,", ""), good.replace("programs before", "x"),
+                     good.replace("elapsed 2.0 s", ""), good.replace("elapsed 2.0", "elapsed 0"),
+                     good.replace("switches 100", "switches 0"), good.replace("[{", "[}"),
+                     "part hackbench\nelapsed 1 s\nswitches 1, busy 1 us\n"
+                     "programs before {}\nprograms after [1]\n"]:
+            self.assertIsNone(self.value("cost", "hackbench_instructions", text), text)
 
 
 def trainsim(step_ms):
@@ -205,6 +219,21 @@ class Reports(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("FAILED: cosched: no reason given", text)
         self.assertEqual(self.row(table, "barrier", "times_bound", "cosched")["runs"], "2")
+
+    def test_one_round_says_nothing(self):
+        self.add("eevdf", 1, 1.0)
+        self.add("cosched", 1, 2.0)
+        _, text, table, _ = self.run_report()
+        self.assertEqual(self.row(table, "hackbench", "time", "cosched")["verdict"], "unknown")
+        self.assertRegex(text, r"hackbench: time \(s\) +2.00x? +-")
+
+    def test_no_figure_of_the_baseline(self):
+        self.contest()
+        for record in self.records:
+            if record.get("scheduler") == "eevdf" and record.get("benchmark") == "barrier":
+                record["load"] = None
+        _, text, _, _ = self.run_report()
+        self.assertRegex(text, "times the bound +=1.10 +=1.50")
 
     def test_scheduler_without_legs_is_shown(self):
         self.contest()
