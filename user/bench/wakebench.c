@@ -58,21 +58,18 @@ struct messenger {
 	pthread_t thread;
 };
 
-static struct settings set = {
-	.messengers = 2, .workers = 8, .loops = 20000,
-	.run_ms = 2000, .warm_ms = 200,
-};
+static struct settings set;
 
 static const struct {
 	char flag;
-	unsigned int *value, min, max;
+	unsigned int *value, preset, min, max;
 	const char *help;
 } options[] = {
-	{ 'm', &set.messengers, 1, 64, "messenger threads" },
-	{ 't', &set.workers, 1, 1024, "workers of each messenger" },
-	{ 'l', &set.loops, 1, 100000000, "loops of work of one request" },
-	{ 'r', &set.run_ms, 1, 3600000, "milliseconds to measure" },
-	{ 'w', &set.warm_ms, 0, 3600000, "milliseconds to warm up before" },
+	{ 'm', &set.messengers, 2, 1, 64, "messenger threads" },
+	{ 't', &set.workers, 8, 1, 1024, "workers of each messenger" },
+	{ 'l', &set.loops, 20000, 1, 100000000, "loops of work of a request" },
+	{ 'r', &set.run_ms, 2000, 1, 3600000, "milliseconds to measure" },
+	{ 'w', &set.warm_ms, 200, 0, 3600000, "milliseconds to warm up before" },
 };
 
 #define NR_OPTIONS	(sizeof(options) / sizeof(options[0]))
@@ -306,7 +303,7 @@ static int usage(void)
 	for (size_t i = 0; i < NR_OPTIONS; i++)
 		fprintf(stderr, "  -%c  %s, %u..%u, default %u\n",
 			options[i].flag, options[i].help, options[i].min,
-			options[i].max, *options[i].value);
+			options[i].max, options[i].preset);
 	return 2;
 }
 
@@ -339,6 +336,8 @@ int main(int argc, char **argv)
 	unsigned int count;
 	int opt, ret;
 
+	for (size_t i = 0; i < NR_OPTIONS; i++)
+		*options[i].value = options[i].preset;
 	while ((opt = getopt(argc, argv, "m:t:l:r:w:")) != -1)
 		if (opt == '?' || parse_option(opt, optarg))
 			return usage();
