@@ -116,8 +116,9 @@ static void remove_made(void)
 {
 	if (made.pid != getpid())
 		return;
-	while (made.n--)
-		(void)remove_cgroup(made.names[made.n]);
+	/* A child of one that made some comes here twice. */
+	while (made.n > 0)
+		(void)remove_cgroup(made.names[--made.n]);
 }
 
 void must_make_cgroup(char name[CGROUP_NAME_MAX], const char *suffix)
