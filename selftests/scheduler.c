@@ -21,6 +21,8 @@
 #define LOAD_MS		120000
 
 static pid_t daemon_pid;
+static pid_t owner;		/* who started it */
+static long long starved_before;
 
 static bool is_state(void *wanted)
 {
@@ -42,15 +44,28 @@ static bool has_settled(void *arg)
 		strstr(log, "is not loaded"));
 }
 
-int scheduler_is_enabled(void)
+bool scheduler_is_wanted(void)
 {
-	return is_state("enabled");
+	const char *sched = getenv("SCHED");
+
+	return !sched || strcmp(sched, "eevdf");
 }
 
-void must_load_scheduler(void)
+int scheduler_is_enabled(void)
 {
+	return is_state(scheduler_is_wanted() ? "enabled" : "disabled");
+}
+
+int scheduler_becomes(const char *state, int ms)
+{
+	return wait_for(is_state, (void *)state, ms);
+}
+
+static void must_start(const char *option)
+{
+	owner = getpid();
 	/* That of a test that failed before goes when its daemon has ended. */
-	REQUIRE(wait_for(is_state, "disabled", LOAD_MS),
+	REQUIRE(scheduler_becomes("disabled", LOAD_MS),
 		"a scheduler is loaded already");
 	daemon_pid = fork();
 	REQUIRE(daemon_pid >= 0, "fork: %m");
@@ -60,25 +75,71 @@ void must_load_scheduler(void)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		dup2(out, STDOUT_FILENO);
 		dup2(out, STDERR_FILENO);
-		execl(DAEMON, DAEMON, "--foreground", "--no-restart", NULL);
+		execl(DAEMON, DAEMON, "--foreground", option, NULL);
 		_exit(127);
 	}
-	REQUIRE(wait_for(is_state, "enabled", LOAD_MS),
+}
+
+static void must_load(const char *option)
+{
+	if (!scheduler_is_wanted()) {
+		REQUIRE(is_state("disabled"), "a scheduler is loaded");
+		return;
+	}
+	if (daemon_pid && owner != getpid()) {
+		REQUIRE(is_state("enabled"), "an earlier test has ended it");
+		starved_before = scheduler_counter("starved");
+		return;
+	}
+	must_start(option);
+	REQUIRE(scheduler_becomes("enabled", LOAD_MS),
 		"not enabled after %d ms, see " DAEMON_LOG, LOAD_MS);
 	/* Loading its last program takes CPU time, too. */
 	REQUIRE(wait_for(has_settled, NULL, LOAD_MS),
 		"neither hears the knob nor says why, see " DAEMON_LOG);
 }
 
+void must_load_scheduler(void)
+{
+	must_load("--no-restart");
+}
+
+void must_load_lasting_scheduler(void)
+{
+	must_load(NULL);
+}
+
+pid_t must_start_daemon(void)
+{
+	must_start(NULL);
+	return daemon_pid;
+}
+
 void must_unload_scheduler(void)
 {
 	int status;
 
+	if (!scheduler_is_wanted() || owner != getpid())
+		return;
 	kill(daemon_pid, SIGTERM);
 	status = wait_child(daemon_pid, LOAD_MS);
 	CHECK(WIFEXITED(status) && !WEXITSTATUS(status),
 	      "coschedd ended with wait status %d", status);
-	CHECK(wait_for(is_state, "disabled", LOAD_MS), "still loaded");
+	CHECK(scheduler_becomes("disabled", LOAD_MS), "still loaded");
+}
+
+const char *scheduler_for_all(void)
+{
+	must_load_scheduler();
+	atexit(must_unload_scheduler);
+	return NULL;
+}
+
+long long scheduler_starved(void)
+{
+	long long starved = scheduler_counter("starved");
+
+	return starved < 0 ? starved : starved - starved_before;
 }
 
 long long scheduler_counter(const char *name)
@@ -86,9 +147,12 @@ long long scheduler_counter(const char *name)
 	static char json[65536];
 	char key[80];
 	size_t len = 0, got;
-	FILE *pipe = popen(COMMAND " stats --json", "re");
+	FILE *pipe;
 	char *at;
 
+	if (!scheduler_is_wanted())
+		return 0;
+	pipe = popen(COMMAND " stats --json", "re");
 	if (!pipe)
 		return -1;
 	while ((got = fread(json + len, 1, sizeof(json) - 1 - len, pipe)))

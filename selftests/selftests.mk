@@ -8,7 +8,8 @@ SELFTEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Iinclude/uapi -Wall -Wextra 
 	-Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat-signedness \
 	-pthread
 selftest-common := $(patsubst selftests/%.c,build/selftests/%.o, \
-	$(addprefix selftests/,tap.c util.c device.c tracing.c scheduler.c))
+	$(addprefix selftests/,tap.c util.c device.c tracing.c scheduler.c \
+	ideal.c load.c))
 layout-printers := build/selftests/uapi_layout build/selftests/uapi_layout_go
 
 build/selftests/%.o: selftests/%.c selftests/selftests.mk
