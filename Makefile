@@ -50,6 +50,9 @@ verify: all selftests ## compare the verifier's work with bpf/verified (UPDATE=1
 		'insmod build/kmod/cosched.ko && exec build/test/verify \
 		$(if $(UPDATE),--update) build/bpf/cosched.bpf.o bpf/verified'
 
+soak: all selftests ## the long forms of the scheduler's tests: an hour or more
+	$(Q)SOAK=1 scripts/vmtest $(or $(T),sched_ measure_)
+
 vm-shell: all selftests ## a shell in the VM, the tree at /src
 	$(Q)scripts/vm/run --shell --timeout 86400 -- bash
 
@@ -81,7 +84,7 @@ clean distclean:
 	$(Q)rm -rf --one-file-system build
 doctor: user
 	$(Q)build/bin/cosched doctor
-demo bench check verify vmtest vm-shell vm-root:
+demo bench check verify vmtest soak vm-shell vm-root:
 	@echo "$@ runs in the VM: call it without NATIVE=1" >&2; exit 2
 endif
 
@@ -92,4 +95,4 @@ help: ## list targets
 		awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
 	@echo "variables: V=1 T=pattern KVER=version NATIVE=1 DESTDIR= PREFIX= JOBS= UPDATE=1"
 
-.PHONY: $(INSIDE) vm-root demo bench check verify vmtest vm-shell doctor clean distclean help
+.PHONY: $(INSIDE) vm-root demo bench check verify vmtest soak vm-shell doctor clean distclean help
