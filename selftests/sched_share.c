@@ -105,6 +105,7 @@ SHAPE(asleep_half_the_time,
 	  .slack = 0.03 },
 	{ .name = "busy", .weight = 100, .tasks = 8, .slack = 0.03 })
 
+/* EEVDF gives these two groups, as 8 CPUs are emulated, 3 of their 4 CPUs. */
 SHAPE(fork_and_exit,
 	{ .name = "churn", .weight = 100, .tasks = 8, .kind = LOAD_CHURN,
 	  .slack = 0.05 },

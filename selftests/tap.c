@@ -127,7 +127,18 @@ static int run_test(const struct tap_test *t)
 
 static bool is_selected(const struct tap_test *t, int argc, char **argv)
 {
-	return argc < 2 || strstr(t->name, argv[1]);
+	bool some_named = false, is_named = false;
+
+	for (int i = 1; i < argc; i++) {
+		bool leave_out = argv[i][0] == '-';
+		bool matches = strstr(t->name, argv[i] + leave_out);
+
+		if (leave_out && matches)
+			return false;
+		some_named = some_named || !leave_out;
+		is_named = is_named || matches;
+	}
+	return is_named || !some_named;
 }
 
 int tap_main(int argc, char **argv, const char *(*prepare)(void))

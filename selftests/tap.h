@@ -5,7 +5,8 @@
  * A program is a row of TEST()s and one TAP_MAIN(). Each test runs in a process
  * of its own, so whatever it leaves open, mapped or entered is gone when it
  * ends, however it ends. Exit status: 0 passed, 1 a test failed, 4 skipped.
- * Arguments: a substring of the names of the tests to run.
+ * Arguments: substrings of the names of the tests to run; after a "-", of those
+ * to leave out.
  *
  *	TEST(opens)
  *	{
