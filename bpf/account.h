@@ -37,9 +37,13 @@ static void account(struct task_struct *p, struct task_ctx *t, struct group *g,
 {
 	u64 used = p->se.sum_exec_runtime - t->exec_ns;
 	struct cosched_stats *s = stats_here();
+	u32 index = group_index_of(t);
 	u32 class = class_of(p, g);
 	u64 share = refresh_share(t, g);
 
+	group_refresh(g, index);
+	if (g->limited)
+		limit_charge(index, used);
 	t->exec_ns += used;
 	t->burst_ns += used;
 	t->vtime += vtime_of(used, t->share);
@@ -166,8 +170,7 @@ static void account_runnable(struct task_struct *p, struct task_ctx *t)
 	if (!g || t->weight)
 		return;
 	t->weight = p->scx.weight;
-	if (g->policy_seen != policy_changes)
-		group_resolve_policy(index);
+	group_refresh(g, index);
 	__sync_fetch_and_add(&g->own_weight, t->weight);
 	group_activate(index);
 }
@@ -184,33 +187,6 @@ static void account_quiescent(struct task_ctx *t)
 	t->weight = 0;
 	t->average_ns = ewma8(t->average_ns, t->burst_ns);
 	t->burst_ns = 0;
-}
-
-/* How many waiting tasks that may not use this CPU are looked past. */
-#define HEAD_SCAN	16
-
-/*
- * Key of the first task in @dsq that may run on @cpu. When the first few may
- * not, @now: it holds up nobody in other queues who is owed anything, and still
- * lets whoever is behind run. False: the queue is empty.
- */
-__noinline bool head_key(u64 dsq, s32 cpu, u64 now, u64 *ret_key)
-{
-	struct task_struct *p;
-	u32 seen = 0;
-
-	if (!ret_key || scx_bpf_dsq_nr_queued(dsq) <= 0)
-		return false;
-	bpf_for_each(scx_dsq, p, dsq, 0) {
-		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-			*ret_key = p->scx.dsq_vtime;
-			return true;
-		}
-		if (++seen >= HEAD_SCAN)
-			break;
-	}
-	*ret_key = now;
-	return seen > 0;
 }
 
 /*
@@ -296,6 +272,7 @@ static void account_start(struct task_struct *p, struct task_ctx *t, s32 cpu)
 	c->group = t->group;
 	c->kicked = false;
 	c->started_ns = now;
+	t->held_ns = 0;
 	t->queued = false;
 }
 

@@ -18,6 +18,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#define PF_EXITING	0x00000004
 #define PF_KTHREAD	0x00200000
 #define CLOCK_MONOTONIC	1
 #define U64_MAX		(~0ULL)
@@ -32,6 +33,7 @@
 #define KICK_IDLE		KERNEL_ENUM(scx_kick_flags, SCX_KICK_IDLE)
 #define KICK_PREEMPT		KERNEL_ENUM(scx_kick_flags, SCX_KICK_PREEMPT)
 #define PICK_IDLE_CORE		KERNEL_ENUM(scx_pick_idle_cpu_flags, SCX_PICK_IDLE_CORE)
+#define ENQ_LAST		KERNEL_ENUM(scx_enq_flags, SCX_ENQ_LAST)
 #define TASK_QUEUED		KERNEL_ENUM(scx_ent_flags, SCX_TASK_QUEUED)
 #define DSQ_LOCAL		KERNEL_ENUM(scx_dsq_id_flags, SCX_DSQ_LOCAL)
 #define DSQ_GLOBAL		KERNEL_ENUM(scx_dsq_id_flags, SCX_DSQ_GLOBAL)
@@ -93,6 +95,14 @@ static inline bool dsq_move_to_local(u64 dsq)
 	return scx_bpf_consume___old(dsq);
 }
 
+/*
+ * Inside bpf_for_each(scx_dsq, p, ...): move @p to @dsq, ordered by @vtime.
+ * Only for what kernels since 6.17 ask of us. False: it left its queue.
+ */
+#define dsq_move_vtime(p, dsq, vtime)					\
+	(scx_bpf_dsq_move_set_vtime(&___it, vtime),			\
+	 scx_bpf_dsq_move_vtime(&___it, p, dsq, 0))
+
 static inline void task_set_slice(struct task_struct *p, u64 slice)
 {
 	if (bpf_ksym_exists(scx_bpf_task_set_slice))
@@ -117,6 +127,27 @@ static inline bool is_migration_disabled(const struct task_struct *p)
 	if (p->migration_disabled == 1)
 		return bpf_get_current_task_btf() != p;
 	return p->migration_disabled;
+}
+
+#define SIGNAL_GROUP_EXIT	0x00000004
+
+/* Killed, or ending by itself. */
+static inline bool is_exiting(const struct task_struct *p)
+{
+	return p->flags & PF_EXITING ||
+	       p->signal->flags & SIGNAL_GROUP_EXIT;
+}
+
+/*
+ * Stopped in the middle of reading what RCU protects: grace periods wait for
+ * it. The BPF entry code makes a reader of current, which does not count.
+ */
+static inline bool is_rcu_reader(const struct task_struct *p)
+{
+	int entered = bpf_get_current_task_btf() == p;
+
+	return bpf_core_field_exists(p->rcu_read_lock_nesting) &&
+	       p->rcu_read_lock_nesting > entered;
 }
 
 /* Format and raise an error that ejects the scheduler. */

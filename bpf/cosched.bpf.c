@@ -18,7 +18,9 @@
 #include "policy/vtime.h"
 #include "stats.h"
 #include "group.h"
+#include "limit.h"
 #include "account.h"
+#include "hold.h"
 #include "place.h"
 #include "queue.h"
 #include "knob.h"
@@ -32,14 +34,14 @@ s32 BPF_PROG(cosched_select_cpu, struct task_struct *p, s32 prev_cpu,
 	struct group *g;
 	s32 cpu;
 
-	if (!t)
+	g = t ? group_of(t) : NULL;
+	if (!g || task_wait(p, t, g, group_index_of(t)))
 		return prev_cpu;
 	cpu = pick_idle(p, t, prev_cpu);
 	if (cpu < 0)
 		return prev_cpu;
-	g = group_of(t);
 	t->queued = false;
-	dsq_insert(p, DSQ_LOCAL, g ? params_of(g)->slice_ns : 0, 0);
+	dsq_insert(p, DSQ_LOCAL, task_slice(g, group_index_of(t)), 0);
 	return cpu;
 }
 
@@ -143,7 +145,18 @@ SEC("struct_ops.s/cgroup_init")
 s32 BPF_PROG(cosched_cgroup_init, struct cgroup *cgrp,
 	     struct scx_cgroup_init_args *args)
 {
-	return group_create(cgrp, args->weight);
+	u32 index = 0;
+	int ret;
+
+	ret = group_create(cgrp, args->weight, &index);
+	if (!index)
+		return ret;
+	if (bpf_core_field_exists(args->bw_quota_us))
+		limit_set(index, args->bw_period_us, args->bw_quota_us,
+			  args->bw_burst_us);
+	if (bpf_core_field_exists(args->sched_idle) && args->sched_idle)
+		group_set_idle(group_at(index), true);
+	return ret;
 }
 
 SEC("struct_ops/cgroup_exit")
@@ -173,10 +186,33 @@ void BPF_PROG(cosched_cgroup_set_weight, struct cgroup *cgrp, u32 weight)
 		group_set_weight(g, weight);
 }
 
+SEC("struct_ops/cgroup_set_idle")
+void BPF_PROG(cosched_cgroup_set_idle, struct cgroup *cgrp, bool idle)
+{
+	struct group *g = group_at(group_index(cgrp));
+
+	if (g && g->id == cgrp->kn->id)
+		group_set_idle(g, idle);
+}
+
+SEC("struct_ops/cgroup_set_bandwidth")
+void BPF_PROG(cosched_cgroup_set_bandwidth, struct cgroup *cgrp, u64 period_us,
+	      u64 quota_us, u64 burst_us)
+{
+	u32 index = group_index(cgrp);
+	struct group *g = group_at(index);
+
+	if (!index || !g || g->id != cgrp->kn->id)
+		return;
+	limit_set(index, period_us, quota_us, burst_us);
+	ask_all_again();
+}
+
 SEC("struct_ops.s/init")
 s32 BPF_PROG(cosched_init)
 {
 	int ret = 0;
+	u32 i;
 
 	if (!topology.nr_shards)
 		ret = topology_default();
@@ -184,6 +220,10 @@ s32 BPF_PROG(cosched_init)
 		ret = create_queues();
 	if (!ret)
 		ret = fill_free_groups();
+	bpf_for(i, 0, topology.nr_shards) {
+		if (!ret)
+			ret = create_release_timer(i);
+	}
 	return ret;
 }
 
@@ -216,8 +256,12 @@ struct sched_ext_ops cosched_ops = {
 	.cgroup_exit = (void *)cosched_cgroup_exit,
 	.cgroup_move = (void *)cosched_cgroup_move,
 	.cgroup_set_weight = (void *)cosched_cgroup_set_weight,
+	.cgroup_set_idle = (void *)cosched_cgroup_set_idle,
+	.cgroup_set_bandwidth = (void *)cosched_cgroup_set_bandwidth,
 	.init = (void *)cosched_init,
 	.exit = (void *)cosched_exit,
+	/* Whom nobody waits with may have to stop all the same: hold.h. */
+	.flags = SCX_OPS_ENQ_LAST,
 	.timeout_ms = 20000,
 	.name = "cosched",
 };

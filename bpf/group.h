@@ -9,6 +9,7 @@
 #ifndef _COSCHED_GROUP_H
 #define _COSCHED_GROUP_H
 
+#include "limit.h"
 #include "maps.h"
 #include "policy/vtime.h"
 #include "stats.h"
@@ -48,6 +49,12 @@ static void task_join_group(struct task_ctx *t, struct cgroup *cgrp)
 	t->group_id = g->id;
 }
 
+/* The weight that counts: the least there is for an idle cgroup (cpu.idle). */
+static u32 group_weight(const struct group *g)
+{
+	return g->idle ? 1 : g->weight;
+}
+
 /*
  * Count @weight (0: none) for @g in its parent. Returns what happened to the
  * parent's number of active members: 1, 0 or -1.
@@ -76,7 +83,7 @@ __noinline int group_activate(u32 index)
 			return 0;
 		index = g->parent;
 		parent = group_at(index);
-		if (!parent || group_apply(g, parent, g->weight) <= 0)
+		if (!parent || group_apply(g, parent, group_weight(g)) <= 0)
 			return 0;
 	}
 	return 0;
@@ -98,7 +105,7 @@ __noinline int group_deactivate(u32 index)
 		change = group_apply(g, parent, 0);
 		/* Activated again meanwhile, whose weight was just taken off. */
 		if (__sync_fetch_and_add(&g->nr_active, 0))
-			change += group_apply(g, parent, g->weight);
+			change += group_apply(g, parent, group_weight(g));
 		if (change > 0)
 			group_activate(index);
 		if (change >= 0)
@@ -107,16 +114,32 @@ __noinline int group_deactivate(u32 index)
 	return 0;
 }
 
-/* cpu.weight changed. Not active: nothing is counted yet. */
-static void group_set_weight(struct group *g, u32 weight)
+/* The weight changed. Not active: nothing is counted yet. */
+static void group_reweigh(struct group *g)
 {
 	struct group *parent = group_at(g->parent);
+	u32 weight = group_weight(g);
 	u32 old = g->applied;
 
-	g->weight = weight;
 	if (parent && old &&
 	    __sync_val_compare_and_swap(&g->applied, old, weight) == old)
 		__sync_fetch_and_add(&parent->active_weight, (u64)weight - old);
+}
+
+/* cpu.weight was written. */
+static void group_set_weight(struct group *g, u32 weight)
+{
+	g->weight = weight;
+	group_reweigh(g);
+}
+
+/* cpu.idle was written. */
+static void group_set_idle(struct group *g, bool idle)
+{
+	if (!g)
+		return;
+	g->idle = idle;
+	group_reweigh(g);
 }
 
 /*
@@ -149,38 +172,62 @@ __noinline u64 group_share(u32 index)
 	return share;
 }
 
-/* Find the policy that holds for a group: its own or the nearest ancestor's. */
+/* Params of the policy that the group at @index has itself, or none. */
+#define NO_POLICY	COSCHED_NR_PARAMS
+
+__noinline u32 group_own_policy(u32 index)
+{
+	const struct group *g = group_at(index);
+	u64 id = g ? g->id : 0;
+	const struct cosched_policy *policy =
+		bpf_map_lookup_elem(&policies, &id);
+
+	if (!policy)
+		return NO_POLICY;
+	return policy->profile < COSCHED_NR_PROFILES ? policy->profile :
+						       COSCHED_PROFILE_DEFAULT;
+}
+
+static bool is_limited(u32 index)
+{
+	const struct limit *l = limit_at(index);
+
+	return l && l->quota.quota_ns;
+}
+
+/* What holds for a group: the nearest policy, and whether any quota does. */
 __noinline int group_resolve_policy(u32 index)
 {
 	struct group *g = group_at(index);
-	const struct group *at = g;
 	u32 seen = policy_changes;
+	u32 policy = NO_POLICY;
+	bool limited = false;
 
 	if (!g)
 		return 0;
-	g->params = COSCHED_PARAMS_PLAIN;
-	g->class = COSCHED_CLASS_PLAIN;
 	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
-		u64 id = at->id;
-		struct cosched_policy *policy =
-			bpf_map_lookup_elem(&policies, &id);
-		const struct group *parent = group_at(at->parent);
-
-		if (policy) {
-			g->params = policy->profile < COSCHED_NR_PROFILES ?
-				policy->profile : COSCHED_PROFILE_DEFAULT;
-			g->class = COSCHED_CLASS_ENABLED;
+		if (policy == NO_POLICY)
+			policy = group_own_policy(index);
+		limited |= is_limited(index);
+		if (!index)
 			break;
-		}
-		if (!parent || parent == at)
-			break;
-		at = parent;
+		index = group_parent(index);
 	}
+	g->params = policy == NO_POLICY ? COSCHED_PARAMS_PLAIN : policy;
+	g->class = policy == NO_POLICY ? COSCHED_CLASS_PLAIN :
+					 COSCHED_CLASS_ENABLED;
+	g->limited = limited;
 	g->policy_seen = seen;
 	return 0;
 }
 
-static int group_create(struct cgroup *cgrp, u32 weight)
+static void group_refresh(struct group *g, u32 index)
+{
+	if (g->policy_seen != policy_changes)
+		group_resolve_policy(index);
+}
+
+static int group_create(struct cgroup *cgrp, u32 weight, u32 *ret_index)
 {
 	const struct shard_ctx *sc = shard_at(0);
 	struct cgroup *above;
@@ -212,7 +259,7 @@ static int group_create(struct cgroup *cgrp, u32 weight)
 	g->weight = weight;
 	g->parent = parent;
 	g->vtime = sc->group_now;
-	ref->index = index;
+	ref->index = *ret_index = index;
 	return 0;
 }
 
@@ -224,6 +271,7 @@ static void group_destroy(struct cgroup *cgrp)
 	bpf_cgrp_storage_delete(&cgroup_groups, cgrp);
 	if (!index || !g)
 		return;
+	limit_clear(index);
 	g->id = 0;
 	bpf_map_push_elem(&free_groups, &index, 0);
 }

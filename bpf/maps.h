@@ -13,6 +13,7 @@
 #include "compat.h"
 #include <linux/cosched.h>
 #include "intf.h"
+#include "policy/quota.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -38,12 +39,15 @@ const volatile __u64 starve_ns = 5000 * MS;
 /* Only for the loader: it sets the flag in the ops table to match. */
 const volatile bool switch_partial;
 
-/* Our queues: one for each shard, one for each CPU's pinned tasks. */
+/* Our queues: one for each shard, one for each CPU's pinned tasks; and one for
+ * each shard's tasks that a quota holds back, ordered by when to ask again. */
 #define DSQ_SHARD	0x10000ULL
 #define DSQ_CPU		0x20000ULL
+#define DSQ_HELD	0x40000ULL
 
 struct task_ctx {
 	u64 runnable_ns;	/* since when it waits for a CPU */
+	u64 held_ns;		/* since when a quota holds it back, 0: not */
 	u64 exec_ns;		/* CPU time already charged */
 	u64 vtime;		/* its own virtual time, see policy/vtime.h */
 	u64 dsq;		/* queue by whose clock vtime counts, 0: none
@@ -84,8 +88,10 @@ struct group {
 	u32 parent;		/* index, the root is its own parent */
 	u32 policy_seen;	/* value of policy_changes when resolved; racy:
 				 * two CPUs may resolve at once, alike */
-	u16 params;		/* index into params */
-	u16 class;		/* enum cosched_class of its user tasks */
+	u8 params;		/* index into params */
+	u8 class;		/* enum cosched_class of its user tasks */
+	u8 limited;		/* it or one above it has a quota */
+	u8 idle;		/* cpu.idle */
 };
 
 struct {
@@ -94,6 +100,22 @@ struct {
 	__type(key, u32);
 	__type(value, struct group);
 } groups SEC(".maps");
+
+/* cpu.max of the group with the same index. */
+struct limit {
+	struct quota quota;
+	u64 held_since;		/* a task of it is held back, 0: none */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, COSCHED_MAX_CGROUPS);
+	__type(key, u32);
+	__type(value, struct limit);
+} limits SEC(".maps");
+
+/* Groups that have a quota of their own: 0 lets all others skip the matter. */
+__u32 nr_limits;
 
 /* Indices of groups that are free. 0 is the root's and never in here. */
 struct {
@@ -137,7 +159,10 @@ struct {
 struct shard_ctx {
 	u64 task_now;		/* by tasks */
 	u64 group_now;		/* by groups */
-	u64 pad[6];		/* a cache line of its own */
+	u64 release_ns;		/* when the timer of its held tasks is set to,
+				 * 0: it is not; racy, set once too often */
+	u64 ask_all;		/* not only those whose time has come */
+	u64 pad[4];		/* a cache line of its own */
 };
 
 struct {
@@ -146,6 +171,23 @@ struct {
 	__type(key, u32);
 	__type(value, struct shard_ctx);
 } shards SEC(".maps");
+
+/* Kept apart: older kernels keep maps with timers from tracing programs. */
+struct release_timer {
+	struct bpf_timer timer;
+	/* Of the callback alone: in its registers the verifier would follow
+	 * them through every round of its loop. */
+	u64 next_ns;		/* when to ask again, 0: nobody is left */
+	u32 left;		/* how many more it may ask for */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, COSCHED_MAX_SHARDS);
+	__type(key, u32);
+	__type(value, struct release_timer);
+} release_timers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -180,6 +222,11 @@ static inline struct task_ctx *task_of(struct task_struct *p)
 static inline struct group *group_at(u32 index)
 {
 	return bpf_map_lookup_elem(&groups, &index);
+}
+
+static inline struct limit *limit_at(u32 index)
+{
+	return bpf_map_lookup_elem(&limits, &index);
 }
 
 static inline struct cpu_ctx *cpu_at(s32 cpu)

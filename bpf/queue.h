@@ -12,6 +12,7 @@
 #define _COSCHED_QUEUE_H
 
 #include "account.h"
+#include "hold.h"
 #include "maps.h"
 #include "place.h"
 #include "policy/place.h"
@@ -123,7 +124,8 @@ static void enqueue_pinned(struct task_struct *p, struct task_ctx *t,
 	u64 key = key_of(t, g, DSQ_CPU | cpu, woke, &in);
 
 	t->queued = true;
-	dsq_insert_vtime(p, DSQ_CPU | cpu, in.slice_ns, key, flags);
+	dsq_insert_vtime(p, DSQ_CPU | cpu, task_slice(g, group_index_of(t)),
+			 key, flags);
 	if (scx_bpf_test_and_clear_cpu_idle(cpu))
 		scx_bpf_kick_cpu(cpu, KICK_IDLE);
 	else if (woke && victim_lead(cpu, t->group, key,
@@ -155,8 +157,8 @@ static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
 			topo = topology_of(victim);
 	}
 	t->queued = true;
-	dsq_insert_vtime(p, DSQ_SHARD | (topo ? topo->shard : 0), in.slice_ns,
-			 who.key, flags);
+	dsq_insert_vtime(p, DSQ_SHARD | (topo ? topo->shard : 0),
+			 task_slice(g, group_index_of(t)), who.key, flags);
 	if (idle >= 0)
 		scx_bpf_kick_cpu(idle, KICK_IDLE);
 	else if (victim >= 0)
@@ -167,6 +169,7 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
 {
 	struct group *g = group_of(t);
 	s32 cpu = scx_bpf_task_cpu(p);
+	u64 wait;
 
 	if (!g) {
 		stat_inc(COSCHED_STAT_FALLBACK);
@@ -180,10 +183,46 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
 		dsq_insert(p, DSQ_LOCAL, params_of(g)->slice_ns, flags);
 		return;
 	}
-	if (is_pinned(p))
+	wait = task_wait(p, t, g, group_index_of(t));
+	if (wait)
+		hold(p, t, cpu, wait, flags);
+	else if (is_pinned(p))
 		enqueue_pinned(p, t, g, cpu, flags);
 	else
 		enqueue_shared(p, t, g, cpu, flags);
+}
+
+/* How many waiting tasks that may not use this CPU are looked past. */
+#define HEAD_SCAN	16
+
+/*
+ * Key of the first task in @dsq that may run on @cpu. When the first few may
+ * not, @now: it holds up nobody in other queues who is owed anything, and still
+ * lets whoever is behind run. Whose group has used up its quota since he was
+ * queued is held on the way. False: the queue is empty.
+ */
+__noinline bool head_key(u64 dsq, s32 cpu, u64 now, u64 *ret_key)
+{
+	struct task_struct *p;
+	u32 seen = 0;
+	u64 until;
+
+	if (!ret_key || scx_bpf_dsq_nr_queued(dsq) <= 0)
+		return false;
+	bpf_for_each(scx_dsq, p, dsq, 0) {
+		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+			until = nr_limits ? hold_waiting(p, cpu) : 0;
+			if (!until) {
+				*ret_key = p->scx.dsq_vtime;
+				return true;
+			}
+			dsq_move_vtime(p, DSQ_HELD | shard_index(cpu), until);
+		}
+		if (++seen >= HEAD_SCAN)
+			break;
+	}
+	*ret_key = now;
+	return seen > 0;
 }
 
 /* What a CPU chooses between. */
@@ -279,6 +318,8 @@ static bool keep_running(struct task_struct *prev, const struct choice *c,
 	if (!g || !(prev->scx.flags & TASK_QUEUED))
 		return false;
 	account(prev, t, g, ctx);
+	if (task_wait(prev, t, g, group_index_of(t)))
+		return false;
 	if (c->dsq) {
 		key = key_of(t, g, dsq_of(prev, cpu), false, &in);
 		if (t->dsq & DSQ_CPU)
@@ -287,23 +328,24 @@ static bool keep_running(struct task_struct *prev, const struct choice *c,
 			return false;
 		advance_clocks(t, g, sc);
 	}
-	task_set_slice(prev, params_of(g)->slice_ns);
+	task_set_slice(prev, task_slice(g, group_index_of(t)));
 	stat_inc(COSCHED_STAT_KEEP);
 	return true;
 }
 
 /* The choice was taken by somebody else: whatever is left, nearest first. */
-static void take_anything(s32 cpu, u32 shard)
+static bool take_anything(s32 cpu, u32 shard)
 {
 	u32 i;
 
 	if (dsq_move_to_local(DSQ_CPU | cpu) ||
 	    dsq_move_to_local(DSQ_SHARD | shard))
-		return;
+		return true;
 	bpf_for(i, 0, topology.nr_shards) {
 		if (i != shard && dsq_move_to_local(DSQ_SHARD | i))
-			return;
+			return true;
 	}
+	return false;
 }
 
 static void dispatch(s32 cpu, struct task_struct *prev)
@@ -324,10 +366,15 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 		return;
 	if (!c.dsq)
 		return;
-	if (dsq_move_to_local(c.dsq))
+	if (dsq_move_to_local(c.dsq)) {
 		stat_inc(c.source);
-	else
-		take_anything(cpu, here->shard);
+		return;
+	}
+	/* Nothing left at all: on with the runner, or it would be queued with
+	 * nobody to look for it. */
+	c.dsq = 0;
+	if (!take_anything(cpu, here->shard) && prev)
+		keep_running(prev, &c, cpu, ctx, sc);
 }
 
 #endif /* _COSCHED_QUEUE_H */

@@ -51,6 +51,8 @@ static int create_queues(void)
 			sc->group_now = VTIME_START;
 		}
 		ret = scx_bpf_create_dsq(DSQ_SHARD | i, -1);
+		if (!ret)
+			ret = scx_bpf_create_dsq(DSQ_HELD | i, -1);
 		if (ret)
 			return ret;
 	}
