@@ -97,14 +97,14 @@ check_machine() { # SCHEDULER...
 	done
 }
 
-# Everything that runs is copied to memory first: a page that has to come from
-# the host's file system would be measured as a scheduling delay.
+# Everything that runs is copied to memory first, and logs are written there: what
+# has to come from the host's file system would be measured as a scheduling delay.
 prepare_machine() {
 	run=$(mktemp -d "/run/cosched-$me.XXXXXX")
 	cp "$build"/bin/* "$run"
 	rm -f "$out/legs.jsonl"
-	: >"$out/coschedd.log"
-	: >"$out/noise.log"
+	: >"$run/coschedd.log"
+	: >"$run/noise.log"
 	echo +cpu >$cgroups/cgroup.subtree_control
 	for name in $groups; do
 		[ -d $cgroups/"$name" ] || mkdir $cgroups/"$name"
@@ -125,6 +125,7 @@ cleanup() {
 			say "$cgroups/$name could not be removed"
 	done
 	[ -z "$inserted" ] || rmmod cosched || true
+	[ -z "$run" ] || cp "$run"/*.log "$out" || true
 	[ -z "$run" ] || rm -rf --one-file-system "$run"
 }
 
@@ -162,7 +163,7 @@ has_used() {
 start_noise() {
 	goal=$(($(usage_us noise) + 200000))
 	(in_cgroup noise "$run/trainsim" noise -threads "$cpus" -json) \
-		>"$run/noise.json" 2>>"$out/noise.log" &
+		>"$run/noise.json" 2>>"$run/noise.log" &
 	noise=$!
 	wait_for "$start_limit" has_used noise "$goal" && return
 	reason="the neighbour did not get going"
@@ -232,8 +233,8 @@ exec_scheduler() {
 
 scheduler_log() {
 	case $1 in
-	cosched) echo "$out/coschedd.log" ;;
-	*) echo "$out/$1.log" ;;
+	cosched) echo "$run/coschedd.log" ;;
+	*) echo "$run/$1.log" ;;
 	esac
 }
 
@@ -274,7 +275,7 @@ is_detached() {
 # Enabling /train means nothing to a scheduler that does not listen.
 tell_cosched() {
 	if ! wait_for "$listen_limit" hears_knob; then
-		reason="the scheduler does not hear the knob: $(tail -n 1 "$out/coschedd.log")"
+		reason="the scheduler does not hear the knob: $(tail -n 1 "$run/coschedd.log")"
 		return 1
 	fi
 	echo /train >"$knob/enable" && return
@@ -323,6 +324,6 @@ stop_scheduler() {
 		return 1
 	}
 	[ $rc -eq 0 ] || [ "$scheduler" != cosched ] && return
-	reason="coschedd ended with status $rc: $(tail -n 1 "$out/coschedd.log")"
+	reason="coschedd ended with status $rc: $(tail -n 1 "$run/coschedd.log")"
 	return 1
 }
