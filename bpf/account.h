@@ -17,6 +17,13 @@ static u32 class_of(const struct task_struct *p, const struct group *g)
 	return p->flags & PF_KTHREAD ? COSCHED_CLASS_KTHREAD : g->class;
 }
 
+static u32 shard_index(s32 cpu)
+{
+	const struct cosched_cpu_topology *topo = topology_of(cpu);
+
+	return topo ? topo->shard : 0;
+}
+
 static u32 nr_cpus(void)
 {
 	return topology.nr_cpus ? topology.nr_cpus : 1;
@@ -49,25 +56,50 @@ static void account(struct task_struct *p, struct task_ctx *t, struct group *g,
 	t->vtime += vtime_of(used, t->share);
 	__sync_fetch_and_add(&g->vtime, vtime_of(used, share));
 	c->unpassed_ns += used;
-	if (t->dsq & DSQ_CPU)
-		c->pinned_now += used;
+	if (t->dsq & DSQ_CPU) {
+		c->own_now += used;
+		c->own_ns = clock_now();
+	}
 	if (s && class < COSCHED_NR_CLASSES)
 		s->run_ns[class] += used;
 }
 
+/* May @p run on no other CPU than its own? */
 static bool is_pinned(const struct task_struct *p)
 {
 	return p->nr_cpus_allowed == 1 || is_migration_disabled(p);
 }
 
-/* The queue in which @p waits for @cpu, or for one of its shard. */
-static u64 dsq_of(const struct task_struct *p, s32 cpu)
+/*
+ * May @p not run on all CPUs of @shard? It then waits in the queue of one of
+ * them, since in a shared one, among tasks that most CPUs can serve, nothing
+ * tells how far those are that it has to compete with.
+ */
+static bool is_restricted(const struct task_struct *p, u32 shard)
 {
-	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	const struct cosched_shard *st = shard_topology(shard);
+	u32 i;
 
-	if (is_pinned(p))
-		return DSQ_CPU | cpu;
-	return DSQ_SHARD | (topo ? topo->shard : 0);
+	if (!st || is_pinned(p))
+		return true;
+	if (p->nr_cpus_allowed >= (int)topology.nr_cpus)
+		return false;
+	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
+		if (i >= st->nr_cpus)
+			break;
+		if (!bpf_cpumask_test_cpu(st->cpus[i & (COSCHED_SHARD_CPUS - 1)],
+					  p->cpus_ptr))
+			return true;
+	}
+	return false;
+}
+
+/* The queue in which @p waits for @cpu, or for one of its shard. */
+static u64 dsq_of(struct task_struct *p, s32 cpu)
+{
+	u32 shard = shard_index(cpu);
+
+	return is_restricted(p, shard) ? DSQ_CPU | cpu : DSQ_SHARD | shard;
 }
 
 /* From now on @t counts by the clock of @dsq: as far from it as from the one
@@ -85,29 +117,31 @@ static void count_by(struct task_ctx *t, u64 dsq)
 	t->dsq = dsq;
 }
 
-/*
- * The clock of a CPU's pinned tasks falls behind its shard's when they are more
- * than it can serve; it does not run ahead, and where there are none it is the
- * same.
- */
-static void sync_pinned_clock(struct cpu_ctx *c, u64 dsq, u64 now, bool comes)
-{
-	bool alone = comes && !(c->started_ns && c->pinned) &&
-		     scx_bpf_dsq_nr_queued(dsq) <= 0;
+/* Nobody of a CPU's own queue ran there for so long: there is nobody. */
+#define OWN_GONE_NS	(100 * MS)
 
-	if (alone || vtime_before(now, c->pinned_now))
-		c->pinned_now = now;
+/*
+ * The clock of a CPU's own queue falls behind its shard's when those in it are
+ * more than the CPU can serve; it does not run ahead, and where there are none
+ * it is the same.
+ */
+static void sync_own_clock(struct cpu_ctx *c, u64 dsq, u64 now, bool comes)
+{
+	if (vtime_before(now, c->own_now) ||
+	    (comes && scx_bpf_dsq_nr_queued(dsq) <= 0 &&
+	     clock_now() - c->own_ns > OWN_GONE_NS))
+		c->own_now = now;
 }
 
-/* A pinned task starts, the least served of its CPU's: the clock follows. */
-static void advance_pinned_clock(struct cpu_ctx *c, const struct task_ctx *t,
+/* A task of the CPU's own queue starts, the least served: its clock follows. */
+static void advance_own_clock(struct cpu_ctx *c, const struct task_ctx *t,
 				 u64 now)
 {
 	u64 to = vtime_before(now, t->vtime) ? now : t->vtime;
 
 	if (t->queued && vtime_before(t->key, to))
 		to = t->key;
-	c->pinned_now = vtime_max(c->pinned_now, to);
+	c->own_now = vtime_max(c->own_now, to);
 }
 
 static void key_inputs(struct key_input *in, const struct task_ctx *t,
@@ -140,8 +174,8 @@ static u64 key_of(struct task_ctx *t, struct group *g, u64 dsq, bool woke,
 	if (!sc)
 		return t->vtime;
 	if (c)
-		sync_pinned_clock(c, dsq, sc->task_now,
-				  woke || t->dsq != dsq);
+		sync_own_clock(c, dsq, sc->task_now,
+			       woke || t->dsq != dsq);
 	count_by(t, dsq);
 	refresh_share(t, g);
 	key_inputs(ret_in, t, g, sc);
@@ -160,13 +194,12 @@ static u64 key_of(struct task_ctx *t, struct group *g, u64 dsq, bool woke,
 	return t->key;
 }
 
-/* @p became runnable: count it in its group. */
-static void account_runnable(struct task_struct *p, struct task_ctx *t)
+/* Count @p in its group: it competes for CPUs from here on. */
+static void count_in(struct task_struct *p, struct task_ctx *t)
 {
 	u32 index = group_index_of(t);
 	struct group *g = group_at(index);
 
-	t->runnable_ns = clock_now();
 	if (!g || t->weight)
 		return;
 	t->weight = p->scx.weight;
@@ -175,7 +208,7 @@ static void account_runnable(struct task_struct *p, struct task_ctx *t)
 	group_activate(index);
 }
 
-static void account_quiescent(struct task_ctx *t)
+static void count_out(struct task_ctx *t)
 {
 	u32 index = group_index_of(t);
 	struct group *g = group_at(index);
@@ -185,6 +218,17 @@ static void account_quiescent(struct task_ctx *t)
 	__sync_fetch_and_add(&g->own_weight, -(u64)t->weight);
 	group_deactivate(index);
 	t->weight = 0;
+}
+
+static void account_runnable(struct task_struct *p, struct task_ctx *t)
+{
+	t->runnable_ns = clock_now();
+	count_in(p, t);
+}
+
+static void account_quiescent(struct task_ctx *t)
+{
+	count_out(t);
 	t->average_ns = ewma8(t->average_ns, t->burst_ns);
 	t->burst_ns = 0;
 }
@@ -225,9 +269,8 @@ static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
 	if (t->queued && t->dsq == dsq && scx_bpf_dsq_nr_queued(dsq) > 0)
 		advance_clocks(t, g, sc);
 	count_by(t, dsq);
-	c->pinned = dsq & DSQ_CPU;
-	if (c->pinned)
-		advance_pinned_clock(c, t, sc->task_now);
+	if (dsq & DSQ_CPU)
+		advance_own_clock(c, t, sc->task_now);
 	if (!t->queued)
 		refresh_share(t, g);
 	key_inputs(&in, t, g, sc);
@@ -237,9 +280,8 @@ static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
 	in.group_vtime = group_bound(&in);
 	if (in.group_vtime != old)
 		__sync_val_compare_and_swap(&g->vtime, old, in.group_vtime);
+	c->dsq = dsq;
 	c->key = task_key(&in);
-	if (c->pinned)
-		c->key = pinned_key(c->key, sc->task_now, in.nr_cpus);
 	c->share = t->share;
 }
 

@@ -14,17 +14,12 @@
 #include "account.h"
 #include "limit.h"
 
-/* Tasks that one run of a timer releases; more have to wait for the next. */
-#define RELEASE_BATCH	256
-#define ASK_ALL_BATCH	4096	/* of one after limits changed */
-#define RELEASE_AGAIN_NS 50000ULL
+/* Tasks that one run of a timer looks at; more have to wait for the next. */
+#define RELEASE_BATCH	4096
+#define RELEASE_AGAIN_NS 1000000ULL
 
-static u32 shard_index(s32 cpu)
-{
-	const struct cosched_cpu_topology *topo = topology_of(cpu);
-
-	return topo ? topo->shard : 0;
-}
+/* The longest time between two runs: nothing tells that a task was killed. */
+#define RELEASE_POLL_NS	(100 * MS)
 
 /* Have the timer of @shard run at @when at the latest. */
 static void arm_release(u32 shard, u64 when, u64 now)
@@ -46,7 +41,10 @@ static u64 hold_until(struct task_ctx *t, s32 cpu, u64 wait)
 	if (!t->held_ns)
 		t->held_ns = now;
 	t->queued = false;
-	arm_release(shard_index(cpu), now + wait, now);
+	/* Others in its cgroup and beside it share what it cannot use now. */
+	count_out(t);
+	arm_release(shard_index(cpu),
+		    now + (wait < RELEASE_POLL_NS ? wait : RELEASE_POLL_NS), now);
 	return now + wait;
 }
 
@@ -72,8 +70,9 @@ static u64 hold_waiting(struct task_struct *p, s32 cpu)
 }
 
 /* It waited for its quota, not for a CPU. */
-static void end_hold(struct task_ctx *t, u64 now)
+static void end_hold(struct task_struct *p, struct task_ctx *t, u64 now)
 {
+	count_in(p, t);
 	t->runnable_ns = now;
 	t->queued = true;
 }
@@ -105,8 +104,8 @@ static void offer(struct task_struct *p, s32 cpu)
 }
 
 /*
- * Ask for those whose time has come, or for @all; leaves in @rt when to ask
- * again. What is written to a task's context here may be lost to its own
+ * Ask for those whose time has come or who were killed, or for @all; leaves in
+ * @rt when to ask again. What is written to a task's context here may be lost to its own
  * enqueue, which is after its affinity or cgroup at the same moment: it is then
  * queued by that, and this move fails.
  */
@@ -115,23 +114,22 @@ static void release_due(struct release_timer *rt, u32 shard, u64 now, bool all)
 	struct task_struct *p;
 
 	rt->next_ns = 0;
-	rt->left = all ? ASK_ALL_BATCH : RELEASE_BATCH;
+	rt->left = RELEASE_BATCH;
 	bpf_for_each(scx_dsq, p, DSQ_HELD | shard, 0) {
 		struct task_ctx *t = task_of(p);
 		struct group *g = t ? group_of(t) : NULL;
 		s32 cpu = scx_bpf_task_cpu(p);
 		u64 key, dsq, when;
 
-		if (!all && vtime_before(now, p->scx.dsq_vtime)) {
-			rt->next_ns = earlier(rt->next_ns, p->scx.dsq_vtime);
-			break;
-		}
 		if (!rt->left--) {
 			rt->next_ns = now + RELEASE_AGAIN_NS;
 			break;
 		}
-		if (!g)
+		when = p->scx.dsq_vtime;
+		if (!g || (!all && vtime_before(now, when) && !is_exiting(p))) {
+			rt->next_ns = earlier(rt->next_ns, when);
 			continue;
+		}
 		when = task_wait(p, t, g, group_index_of(t));
 		if (when) {
 			when += now;
@@ -139,8 +137,8 @@ static void release_due(struct release_timer *rt, u32 shard, u64 now, bool all)
 			rt->next_ns = earlier(rt->next_ns, when);
 			continue;
 		}
+		end_hold(p, t, now);
 		dsq = release_place(p, t, g, cpu, &key);
-		end_hold(t, now);
 		if (dsq_move_vtime(p, dsq, key))
 			offer(p, cpu);
 	}
@@ -157,7 +155,8 @@ static int on_release_timer(void *map, u32 *shard, struct release_timer *rt)
 	sc->release_ns = 0;
 	release_due(rt, *shard, now, __sync_lock_test_and_set(&sc->ask_all, 0));
 	if (rt->next_ns)
-		arm_release(*shard, rt->next_ns, now);
+		arm_release(*shard, earlier(rt->next_ns, now + RELEASE_POLL_NS),
+			    now);
 	return 0;
 }
 

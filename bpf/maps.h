@@ -27,7 +27,7 @@ struct cosched_params params[COSCHED_NR_PARAMS] SEC(".data.params") = {
 	[COSCHED_PROFILE_LATENCY] = { 1 * MS, 50 * MS, MS / 2 },
 	[COSCHED_PROFILE_THROUGHPUT] = { 10 * MS, 50 * MS, 4 * MS },
 	[COSCHED_PROFILE_BATCH] = { 20 * MS, 10 * MS, U64_MAX },
-	[COSCHED_PARAMS_PLAIN] = { 3 * MS, 10 * MS, 3 * MS },
+	[COSCHED_PARAMS_PLAIN] = { 3 * MS, 50 * MS, 3 * MS },
 };
 
 /* Written by ops.exit, read by the loader; kind is written last. */
@@ -39,8 +39,9 @@ const volatile __u64 starve_ns = 5000 * MS;
 /* Only for the loader: it sets the flag in the ops table to match. */
 const volatile bool switch_partial;
 
-/* Our queues: one for each shard, one for each CPU's pinned tasks; and one for
- * each shard's tasks that a quota holds back, ordered by when to ask again. */
+/* Our queues: one for each shard, one for each CPU's tasks that may not use all
+ * of its shard; and one for each shard's tasks that a quota holds back, ordered
+ * by when to ask again. */
 #define DSQ_SHARD	0x10000ULL
 #define DSQ_CPU		0x20000ULL
 #define DSQ_HELD	0x40000ULL
@@ -139,11 +140,13 @@ struct {
 struct cpu_ctx {
 	u64 started_ns;		/* 0: nothing of ours runs */
 	u64 key;		/* of the runner when it started */
+	u64 dsq;		/* queue it belongs to */
 	u64 share;		/* of the runner */
-	u64 pinned_now;		/* clock of its pinned tasks; a racy maximum */
+	u64 own_now;		/* clock of its own queue; a racy maximum */
+	u64 own_ns;		/* when one of its own queue was charged last */
+	u64 others_now;		/* latest clock of a shard that it has seen */
 	u64 unpassed_ns;	/* worked since the shard's clock moved */
 	u32 group;
-	bool pinned;		/* the runner can run nowhere else */
 	bool kicked;		/* asked to leave already; lost on a race, then
 				 * the CPU is asked twice */
 };
@@ -267,7 +270,7 @@ static inline u32 dsq_index(u64 dsq)
 	return dsq & (DSQ_SHARD - 1);
 }
 
-/* The CPU whose pinned tasks wait in @dsq; NULL: it is a shard's. */
+/* The CPU whose own queue @dsq is; NULL: it is a shard's. */
 static inline struct cpu_ctx *cpu_of_dsq(u64 dsq)
 {
 	return dsq & DSQ_CPU ? cpu_at(dsq_index(dsq)) : NULL;
@@ -291,7 +294,7 @@ static inline u64 *clock_of(u64 dsq)
 	struct shard_ctx *sc;
 
 	if (c)
-		return &c->pinned_now;
+		return &c->own_now;
 	sc = shard_of_dsq(dsq);
 	return sc ? &sc->task_now : NULL;
 }

@@ -2,9 +2,9 @@
 /*
  * Queues: where a task waits, who is asked to make room, who is next.
  *
- * A task waits in its shard's queue, or in its CPU's when it can run nowhere
- * else; both are ordered by key, and a CPU serves whichever has the earlier
- * one. Nothing is ever put on the local queue of a CPU that was not idle,
+ * A task waits in its shard's queue, or in a CPU's own when it may not run on
+ * all of the shard's; both are ordered by key, and a CPU serves whichever has
+ * the earlier one. Nothing is ever put on the local queue of a CPU that was not idle,
  * except per-CPU kernel threads that wake up: what waits can always be taken
  * by any CPU that may run it.
  */
@@ -26,20 +26,42 @@ static bool is_percpu_kthread(const struct task_struct *p)
 	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
 }
 
-/* How far the runner of @cpu is behind a waker with @key; 0: leave it alone. */
-__noinline u64 victim_lead(s32 cpu, u32 group, u64 key, u64 margin_ns,
-			   u64 share)
+/*
+ * With what key a task of @dsq competes for a CPU: among those of one queue with
+ * the one it has there, else those of a CPU's own are no more than the lead
+ * before the clock of its shard.
+ */
+static u64 rival_key(u64 key, u64 dsq, u64 rival)
+{
+	const struct shard_ctx *sc;
+
+	if (dsq == rival || !(dsq & DSQ_CPU))
+		return key;
+	sc = shard_of_dsq(dsq);
+	return sc ? own_key(key, sc->task_now, nr_cpus()) : key;
+}
+
+/*
+ * How far the runner of @cpu is behind a waker with @key in @dsq, who has to
+ * lead by @margin of virtual time; 0: leave it alone.
+ */
+__noinline u64 victim_lead(s32 cpu, u32 group, u64 dsq, u64 key, u64 margin)
 {
 	struct cpu_ctx *c = cpu_at(cpu);
 	u64 now = clock_now();
 	u64 vtime;
 
-	if (!c || !c->started_ns || c->kicked || c->group == group)
+	if (!c || !c->started_ns || c->kicked)
 		return 0;
+	/* Of one program often, and a woken one less urgent for that. */
+	if (c->group == group)
+		margin *= 2;
 	vtime = c->key;
 	if (now > c->started_ns)
 		vtime += vtime_of(now - c->started_ns, c->share);
-	return key_preempts(key, vtime, margin_ns, share) ? vtime - key : 0;
+	vtime = rival_key(vtime, c->dsq, dsq);
+	key = rival_key(key, dsq, c->dsq);
+	return vtime_before(key + margin, vtime) ? vtime - key : 0;
 }
 
 static void kick_out(s32 cpu)
@@ -55,14 +77,24 @@ static void kick_out(s32 cpu)
 /* Who wants a CPU, and by how much a runner must be ahead to lose his. */
 struct claimant {
 	struct task_struct *p;
+	u64 dsq;
 	u64 key;
-	u64 share;		/* of the task */
-	u64 margin_ns;		/* ~0: never */
+	u64 margin;		/* of virtual time; ~0: never */
 	u32 group;
 };
 
+static void claimant_init(struct claimant *who, struct task_struct *p,
+			  const struct task_ctx *t, const struct group *g)
+{
+	who->p = p;
+	who->dsq = t->dsq;
+	who->key = t->key;
+	who->margin = preempt_margin(params_of(g)->preempt_ns, t->share);
+	who->group = t->group;
+}
+
 /* Of a shard's runners that @who is owed more than, the furthest ahead, or -1. */
-static s32 find_victim(const struct claimant *who, u32 shard, u64 margin_ns)
+static s32 find_victim(const struct claimant *who, u32 shard, u64 margin)
 {
 	struct cosched_shard *st = shard_topology(shard);
 	s32 victim = -1;
@@ -79,8 +111,7 @@ static s32 find_victim(const struct claimant *who, u32 shard, u64 margin_ns)
 			break;
 		if (!bpf_cpumask_test_cpu(cpu, who->p->cpus_ptr))
 			continue;
-		lead = victim_lead(cpu, who->group, who->key, margin_ns,
-				   who->share);
+		lead = victim_lead(cpu, who->group, who->dsq, who->key, margin);
 		if (lead > best) {
 			best = lead;
 			victim = cpu;
@@ -99,66 +130,108 @@ static s32 choose_victim(const struct claimant *who, u32 shard)
 	s32 victim;
 	u32 i;
 
-	if (who->margin_ns == U64_MAX)
+	if (who->margin == NEVER)
 		return -1;
-	victim = find_victim(who, shard, who->margin_ns);
-	if (victim >= 0)
+	victim = find_victim(who, shard, who->margin);
+	if (victim >= 0 || who->dsq & DSQ_CPU)
 		return victim;
 	bpf_for(i, 1, VICTIM_SHARDS) {
 		if (i >= nr)
 			break;
-		victim = find_victim(who, (shard + i) % nr,
-				     who->margin_ns * 2);
+		victim = find_victim(who, (shard + i) % nr, who->margin * 2);
 		if (victim >= 0)
 			break;
 	}
 	return victim;
 }
 
-/* Queue a task that only @cpu may run. */
-static void enqueue_pinned(struct task_struct *p, struct task_ctx *t,
-			   struct group *g, s32 cpu, u64 flags)
+/* Of the CPUs of @cpu's shard that @p may use, the one with fewest waiting. */
+static s32 shortest_queue(const struct task_struct *p, s32 cpu, u32 shard)
+{
+	const struct cosched_shard *st = shard_topology(shard);
+	s32 best = cpu, least = scx_bpf_dsq_nr_queued(DSQ_CPU | cpu) - 1;
+	u32 i;
+
+	if (!st)
+		return cpu;
+	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
+		s32 other = st->cpus[i & (COSCHED_SHARD_CPUS - 1)];
+		s32 nr;
+
+		if (i >= st->nr_cpus)
+			break;
+		if (!bpf_cpumask_test_cpu(other, p->cpus_ptr))
+			continue;
+		nr = scx_bpf_dsq_nr_queued(DSQ_CPU | other);
+		if (nr < least) {
+			least = nr;
+			best = other;
+		}
+	}
+	return best;
+}
+
+static s32 claim_idle(const struct task_struct *p, s32 cpu)
+{
+	if (is_pinned(p))
+		return scx_bpf_test_and_clear_cpu_idle(cpu) ? cpu : -1;
+	return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+}
+
+/* Queue a task that may not run on all CPUs of the shard of @cpu. */
+static void enqueue_restricted(struct task_struct *p, struct task_ctx *t,
+			       struct group *g, s32 cpu, u64 flags)
 {
 	bool woke = flags & ENQ_WAKEUP;
 	struct key_input in = {};
-	u64 key = key_of(t, g, DSQ_CPU | cpu, woke, &in);
+	struct claimant who;
+	s32 at, victim = -1;
+	s32 idle = claim_idle(p, cpu);
 
+	key_of(t, g, DSQ_CPU | cpu, woke, &in);
+	if (idle < 0 && woke) {
+		stat_inc(COSCHED_STAT_WAKE_QUEUED);
+		claimant_init(&who, p, t, g);
+		victim = choose_victim(&who, shard_index(cpu));
+	}
+	at = idle >= 0 ? idle : victim >= 0 ? victim :
+	     is_pinned(p) ? cpu : shortest_queue(p, cpu, shard_index(cpu));
+	if (at != cpu)
+		key_of(t, g, DSQ_CPU | at, woke, &in);
 	t->queued = true;
-	dsq_insert_vtime(p, DSQ_CPU | cpu, task_slice(g, group_index_of(t)),
-			 key, flags);
-	if (scx_bpf_test_and_clear_cpu_idle(cpu))
-		scx_bpf_kick_cpu(cpu, KICK_IDLE);
-	else if (woke && victim_lead(cpu, t->group, key,
-				     params_of(g)->preempt_ns, in.task_share))
-		kick_out(cpu);
+	dsq_insert_vtime(p, DSQ_CPU | at, task_slice(g, group_index_of(t)),
+			 t->key, flags);
+	if (idle >= 0)
+		scx_bpf_kick_cpu(idle, KICK_IDLE);
+	else if (victim >= 0)
+		kick_out(victim);
 }
 
 static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
 			   struct group *g, s32 cpu, u64 flags)
 {
-	const struct cosched_cpu_topology *topo;
+	u32 shard = shard_index(cpu);
 	bool woke = flags & ENQ_WAKEUP;
-	struct claimant who = { .p = p, .group = t->group };
 	struct key_input in = {};
+	struct claimant who;
 	s32 idle, victim = -1;
 
-	topo = topology_of(cpu);
-	who.key = key_of(t, g, DSQ_SHARD | (topo ? topo->shard : 0), woke, &in);
-	who.share = in.task_share;
-	who.margin_ns = params_of(g)->preempt_ns;
-
+	key_of(t, g, DSQ_SHARD | shard, woke, &in);
 	/* A CPU may have become idle since none was found, or none was
 	 * looked for: it takes the task from whichever queue it is in. */
 	idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	if (idle < 0 && woke) {
 		stat_inc(COSCHED_STAT_WAKE_QUEUED);
-		victim = choose_victim(&who, topo ? topo->shard : 0);
+		claimant_init(&who, p, t, g);
+		victim = choose_victim(&who, shard);
 		if (victim >= 0)
-			topo = topology_of(victim);
+			shard = shard_index(victim);
 	}
+	if (shard != shard_index(cpu))
+		key_of(t, g, DSQ_SHARD | shard, woke, &in);
 	t->queued = true;
-	dsq_insert_vtime(p, DSQ_SHARD | (topo ? topo->shard : 0),
-			 task_slice(g, group_index_of(t)), who.key, flags);
+	dsq_insert_vtime(p, DSQ_SHARD | shard,
+			 task_slice(g, group_index_of(t)), t->key, flags);
 	if (idle >= 0)
 		scx_bpf_kick_cpu(idle, KICK_IDLE);
 	else if (victim >= 0)
@@ -186,8 +259,8 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
 	wait = task_wait(p, t, g, group_index_of(t));
 	if (wait)
 		hold(p, t, cpu, wait, flags);
-	else if (is_pinned(p))
-		enqueue_pinned(p, t, g, cpu, flags);
+	else if (is_restricted(p, shard_index(cpu)))
+		enqueue_restricted(p, t, g, cpu, flags);
 	else
 		enqueue_shared(p, t, g, cpu, flags);
 }
@@ -196,12 +269,11 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
 #define HEAD_SCAN	16
 
 /*
- * Key of the first task in @dsq that may run on @cpu. When the first few may
- * not, @now: it holds up nobody in other queues who is owed anything, and still
- * lets whoever is behind run. Whose group has used up its quota since he was
- * queued is held on the way. False: the queue is empty.
+ * Key of the first task in @dsq that may run on @cpu; false: there is none, or
+ * not among the first few, which happens with queues of other shards only.
+ * Whose group has used up its quota since he was queued is held on the way.
  */
-__noinline bool head_key(u64 dsq, s32 cpu, u64 now, u64 *ret_key)
+__noinline bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
 {
 	struct task_struct *p;
 	u32 seen = 0;
@@ -221,8 +293,7 @@ __noinline bool head_key(u64 dsq, s32 cpu, u64 now, u64 *ret_key)
 		if (++seen >= HEAD_SCAN)
 			break;
 	}
-	*ret_key = now;
-	return seen > 0;
+	return false;
 }
 
 /* What a CPU chooses between. */
@@ -232,78 +303,92 @@ struct choice {
 	enum cosched_counter source;
 };
 
-/* Let the clock of a CPU's shard pass; @c: the first of those who wait. */
+/*
+ * Let the clock of a CPU's shard pass; @c: the first of those who wait there. A
+ * shard that idled has a clock that fell behind others: it comes along, or all
+ * its tasks would seem to be owed years.
+ */
 static void pass_time(struct cpu_ctx *cpu, struct shard_ctx *sc, u32 shard,
 		      const struct choice *c)
 {
 	const struct cosched_shard *st = shard_topology(shard);
-	u64 step = clock_step(sc->task_now, cpu->unpassed_ns, nr_cpus(),
-			      st ? st->nr_cpus : 0, c->dsq != 0, c->key);
+	u64 now = sc->task_now;
+	u64 to = now + clock_step(cpu->unpassed_ns, nr_cpus(),
+				  st ? st->nr_cpus : 0);
 
 	cpu->unpassed_ns = 0;
-	if (step)
-		__sync_fetch_and_add(&sc->task_now, step);
+	to = vtime_max(to, cpu->others_now - vtime_span(HOLD_NS, nr_cpus()));
+	if (c->dsq)
+		to = clock_hold(now, to, nr_cpus(), c->key);
+	if (to != now)
+		__sync_fetch_and_add(&sc->task_now, to - now);
 }
 
-/* The CPU's pinned tasks against the choice so far. */
-static void consider_pinned(struct choice *c, s32 cpu, u64 now)
+static void consider_own(struct choice *c, s32 cpu, u64 now)
 {
 	u64 dsq = DSQ_CPU | cpu;
 	u64 key;
 
-	if (!head_key(dsq, cpu, now, &key))
+	if (!head_key(dsq, cpu, &key))
 		return;
-	key = pinned_key(key, now, nr_cpus());
-	if (c->dsq && vtime_before(c->key, key))
+	if (c->dsq && vtime_before(c->key, own_key(key, now, nr_cpus())))
 		return;
 	c->key = key;
 	c->dsq = dsq;
 	c->source = COSCHED_STAT_LOCAL;
 }
 
-static void consider_shard(struct choice *c, u32 shard, s32 cpu, u64 now,
-			   u64 margin, enum cosched_counter source)
+/* @lead: what the key is short of to be looked at, as distance or as old. */
+static void consider_shard(struct choice *c, u32 shard, s32 cpu, u64 lead,
+			   enum cosched_counter source)
 {
 	u64 dsq = DSQ_SHARD | shard;
 	u64 key;
 
-	if (!head_key(dsq, cpu, now, &key))
+	if (!head_key(dsq, cpu, &key))
 		return;
-	if (c->dsq && !vtime_before(key + margin, c->key))
+	if (c->dsq &&
+	    !vtime_before(key + lead, rival_key(c->key, c->dsq, dsq)))
 		return;
-	c->key = key;
+	c->key = key + lead;
 	c->dsq = dsq;
 	c->source = source;
 }
 
 /*
- * The other shards. One that idled has a clock that fell behind: it comes along
- * now, or all its tasks would seem to be owed years.
+ * The other shards. Whose clock is far behind has tasks that may not come here,
+ * and too many of them: those who may come are before others here by no more
+ * than the hold.
  */
-static void consider_others(struct choice *c, s32 cpu, struct shard_ctx *own,
-			    const struct cosched_cpu_topology *here)
+static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
+			    u64 now, const struct cosched_cpu_topology *here)
 {
-	u64 behind = vtime_span(HOLD_NS, nr_cpus());
+	u64 least = now - vtime_span(HOLD_NS, nr_cpus());
+	u64 latest = now;
 	u32 i;
 
 	bpf_for(i, 0, topology.nr_shards) {
 		struct cosched_shard *st = shard_topology(i);
 		struct shard_ctx *sc = shard_at(i);
 		bool llc, node;
+		u64 lead;
 
 		if (!st || !sc || i == here->shard)
 			continue;
-		own->task_now = vtime_max(own->task_now, sc->task_now - behind);
+		latest = vtime_max(latest, sc->task_now);
 		llc = st->llc == here->llc;
 		node = st->node == here->node;
-		consider_shard(c, i, cpu, sc->task_now,
-			       steal_margin(llc, node,
-				      params[COSCHED_PARAMS_PLAIN].slice_ns,
-				      topology.nr_cpus),
+		lead = steal_margin(llc, node,
+				    params[COSCHED_PARAMS_PLAIN].slice_ns,
+				    topology.nr_cpus);
+		if (vtime_before(sc->task_now, least))
+			lead += least - sc->task_now;
+		consider_shard(c, i, cpu, lead,
 			       llc ? COSCHED_STAT_STEAL_LLC :
 			       node ? COSCHED_STAT_STEAL_NODE :
 				      COSCHED_STAT_STEAL_REMOTE);
 	}
+	ctx->others_now = latest;
 }
 
 /* The runner may stay if nobody who waits is owed more. */
@@ -322,9 +407,8 @@ static bool keep_running(struct task_struct *prev, const struct choice *c,
 		return false;
 	if (c->dsq) {
 		key = key_of(t, g, dsq_of(prev, cpu), false, &in);
-		if (t->dsq & DSQ_CPU)
-			key = pinned_key(key, sc->task_now, in.nr_cpus);
-		if (vtime_before(c->key, key))
+		if (vtime_before(rival_key(c->key, c->dsq, t->dsq),
+				 rival_key(key, t->dsq, c->dsq)))
 			return false;
 		advance_clocks(t, g, sc);
 	}
@@ -333,16 +417,39 @@ static bool keep_running(struct task_struct *prev, const struct choice *c,
 	return true;
 }
 
-/* The choice was taken by somebody else: whatever is left, nearest first. */
+/* Tasks that wait in the own queues of other CPUs of the shard. */
+static bool take_from_neighbours(s32 cpu, u32 shard)
+{
+	const struct cosched_shard *st = shard_topology(shard);
+	u32 i;
+
+	if (!st)
+		return false;
+	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
+		s32 other = st->cpus[i & (COSCHED_SHARD_CPUS - 1)];
+
+		if (i >= st->nr_cpus)
+			break;
+		if (other != cpu &&
+		    scx_bpf_dsq_nr_queued(DSQ_CPU | other) > 0 &&
+		    dsq_move_to_local(DSQ_CPU | other))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing was found, or somebody else took it: whatever is left, nearest first. */
 static bool take_anything(s32 cpu, u32 shard)
 {
 	u32 i;
 
-	if (dsq_move_to_local(DSQ_CPU | cpu) ||
-	    dsq_move_to_local(DSQ_SHARD | shard))
+	if (dsq_move_to_local(DSQ_SHARD | shard) ||
+	    dsq_move_to_local(DSQ_CPU | cpu) ||
+	    take_from_neighbours(cpu, shard))
 		return true;
 	bpf_for(i, 0, topology.nr_shards) {
-		if (i != shard && dsq_move_to_local(DSQ_SHARD | i))
+		if (i != shard && scx_bpf_dsq_nr_queued(DSQ_SHARD | i) > 0 &&
+		    dsq_move_to_local(DSQ_SHARD | i))
 			return true;
 	}
 	return false;
@@ -357,23 +464,22 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 
 	if (!sc || !ctx)
 		return;
-	consider_shard(&c, here->shard, cpu, sc->task_now, 0,
-		       COSCHED_STAT_SHARD);
+	consider_shard(&c, here->shard, cpu, 0, COSCHED_STAT_SHARD);
 	pass_time(ctx, sc, here->shard, &c);
-	consider_pinned(&c, cpu, sc->task_now);
-	consider_others(&c, cpu, sc, here);
+	consider_own(&c, cpu, sc->task_now);
+	consider_others(&c, cpu, ctx, sc->task_now, here);
 	if (prev && keep_running(prev, &c, cpu, ctx, sc))
 		return;
-	if (!c.dsq)
-		return;
-	if (dsq_move_to_local(c.dsq)) {
+	if (c.dsq && dsq_move_to_local(c.dsq)) {
 		stat_inc(c.source);
 		return;
 	}
+	if (take_anything(cpu, here->shard))
+		return;
 	/* Nothing left at all: on with the runner, or it would be queued with
 	 * nobody to look for it. */
 	c.dsq = 0;
-	if (!take_anything(cpu, here->shard) && prev)
+	if (prev)
 		keep_running(prev, &c, cpu, ctx, sc);
 }
 

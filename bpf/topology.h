@@ -60,7 +60,7 @@ static int create_queues(void)
 		struct cpu_ctx *c = cpu_at(i);
 
 		if (c)
-			c->pinned_now = VTIME_START;
+			c->own_now = VTIME_START;
 		ret = scx_bpf_create_dsq(DSQ_CPU | i, -1);
 		if (ret)
 			return ret;

@@ -102,8 +102,8 @@ SHAPE(sleepers_beside_busy,
 /* Having slept for half a second must not count as having waited. */
 SHAPE(asleep_half_the_time,
 	{ .name = "phases", .weight = 100, .tasks = 8, .kind = LOAD_PHASES,
-	  .slack = 0.03 },
-	{ .name = "busy", .weight = 100, .tasks = 8, .slack = 0.03 })
+	  .slack = 0.04 },
+	{ .name = "busy", .weight = 100, .tasks = 8, .slack = 0.04 })
 
 /* EEVDF gives these two groups, as 8 CPUs are emulated, 3 of their 4 CPUs. */
 SHAPE(fork_and_exit,

@@ -91,7 +91,7 @@ struct key_input {
 #define DEBT		1500000000ULL	/* of a task, and of a group */
 #define BEHIND_NS	100000000ULL	/* of a task that starts */
 #define HOLD_NS		50000000ULL	/* of the first in a shard's queue */
-#define PINNED_LEAD_NS	25000000ULL	/* of a CPU's pinned tasks */
+#define OWN_LEAD_NS	25000000ULL	/* of those in a CPU's own queue */
 
 static inline __u64 vtime_span(__u64 ns, __u64 nr_cpus)
 {
@@ -147,33 +147,37 @@ static inline __u64 task_key(const struct key_input *in)
 }
 
 /*
- * With what key the first of a CPU's pinned tasks competes with those that may
- * run elsewhere. However little such a CPU can give its own, the others, who
- * may have nowhere to go but to CPUs like this, have to fall behind only by the
- * lead until they are served.
+ * With what key the first in a CPU's own queue competes with the first of its
+ * shard. However little the CPU can give those who depend on it, the others
+ * have to fall behind only by the lead until they are served.
  */
-static inline __u64 pinned_key(__u64 key, __u64 now, __u64 nr_cpus)
+static inline __u64 own_key(__u64 key, __u64 now, __u64 nr_cpus)
 {
-	return vtime_max(key, now - vtime_span(PINNED_LEAD_NS, nr_cpus));
+	return vtime_max(key, now - vtime_span(OWN_LEAD_NS, nr_cpus));
 }
 
 /*
  * How far the clock of a shard moves when one of its @served CPUs, out of
  * @nr_cpus in the machine, has worked for @used: as far as tasks advance which
- * get what they deserve. Not further than the hold before the first who waits
- * (@head, if @waits): where tasks may use few CPUs they advance more slowly,
- * and a clock that leaves them behind tells nothing about who is next. That it
- * moves at all, whoever comes and goes, is what bounds every wait.
+ * get what they deserve. That it moves at all, whoever comes and goes, is what
+ * bounds every wait.
+ *
+ * Where tasks get less, since they may use few CPUs or share them with such,
+ * a clock that leaves them all behind tells nothing about who is next: from
+ * @now it does not move @to more than the hold before the first who waits.
  */
-static inline __u64 clock_step(__u64 now, __u64 used, __u64 nr_cpus,
-			       __u64 served, int waits, __u64 head)
+static inline __u64 clock_step(__u64 used, __u64 nr_cpus, __u64 served)
 {
-	__u64 step = used * nr_cpus / (served ? served : 1);
-	__u64 room = head + vtime_span(HOLD_NS, nr_cpus) - now;
+	return used * nr_cpus / (served ? served : 1);
+}
 
-	if (!waits || (__s64)room >= (__s64)step)
-		return step;
-	return (__s64)room > 0 ? room : 0;
+static inline __u64 clock_hold(__u64 now, __u64 to, __u64 nr_cpus, __u64 head)
+{
+	__u64 most = head + vtime_span(HOLD_NS, nr_cpus);
+
+	if (!vtime_before(most, to))
+		return to;
+	return vtime_max(now, most);
 }
 
 /* Clocks of a shard: how far its tasks, and their groups, have come. */
@@ -204,16 +208,15 @@ static inline struct clocks clocks_at(const struct key_input *in, __u64 key)
 }
 
 /*
- * May a task with @key that wakes up take the CPU from a runner whose virtual
- * time is @runner? Only with a lead of @margin_ns of its own CPU time, so that
- * two equals do not take turns at each other's wake-ups. ~0 means never.
+ * By how much virtual time a task with @share that wakes up has to lead a
+ * runner to take its CPU: @margin_ns of CPU time of its own, so that two equals
+ * do not take turns at each other's wake-ups. NEVER for never.
  */
-static inline int key_preempts(__u64 key, __u64 runner, __u64 margin_ns,
-			       __u64 share)
+#define NEVER	(~0ULL)
+
+static inline __u64 preempt_margin(__u64 margin_ns, __u64 share)
 {
-	if (margin_ns == ~0ULL)
-		return 0;
-	return vtime_before(key + vtime_of(margin_ns, share), runner);
+	return margin_ns == NEVER ? NEVER : vtime_of(margin_ns, share);
 }
 
 /* Exponential average over about eight samples. */

@@ -94,8 +94,8 @@ static void test_bounds(void)
 	in.vtime = base + 10000 * MS;
 	T(start_bound(&in) == base + DEBT);
 	T(group_bound(&in) == even.group_now);
-	T(pinned_key(base, base, 8) == base);
-	T(pinned_key(base - 10000 * MS, base, 8) == base - 8 * 25 * MS);
+	T(own_key(base, base, 8) == base);
+	T(own_key(base - 10000 * MS, base, 8) == base - 8 * 25 * MS);
 }
 
 static void test_clock(void)
@@ -104,12 +104,12 @@ static void test_clock(void)
 	struct key_input in = even;
 	struct clocks to;
 
-	T(clock_step(base, MS, 8, 4, 0, 0) == 2 * MS);
-	T(clock_step(base, MS, 8, 0, 0, 0) == 8 * MS);	/* no division by 0 */
-	T(clock_step(base, MS, 8, 4, 1, base) == 2 * MS);
-	T(clock_step(base, MS, 8, 4, 1, base - hold + MS) == MS);
-	T(clock_step(base, MS, 8, 4, 1, base - hold) == 0);
-	T(clock_step(base, MS, 8, 4, 1, base - 9 * hold) == 0);
+	T(clock_step(MS, 8, 4) == 2 * MS);
+	T(clock_step(MS, 8, 0) == 8 * MS);	/* no division by 0 */
+	T(clock_hold(base, base + MS, 8, base) == base + MS);
+	T(clock_hold(base, base + 2 * MS, 8, base - hold + MS) == base + MS);
+	T(clock_hold(base, base + MS, 8, base - hold) == base);
+	T(clock_hold(base, base + MS, 8, base - 9 * hold) == base);
 
 	to = clocks_at(&in, base);
 	T(to.task == even.now && to.group == even.group_now);
@@ -128,10 +128,9 @@ static void test_clock(void)
 
 static void test_preempt(void)
 {
-	T(key_preempts(0, 2 * MS, MS, SHARE_ONE));
-	T(!key_preempts(0, MS, MS, SHARE_ONE));
-	T(!key_preempts(0, 2 * MS, MS, SHARE_ONE / 2));
-	T(!key_preempts(0, 1ULL << 60, ~0ULL, SHARE_ONE)); /* never */
+	T(preempt_margin(MS, SHARE_ONE) == MS);
+	T(preempt_margin(MS, SHARE_ONE / 2) == 2 * MS);
+	T(preempt_margin(NEVER, SHARE_ONE) == NEVER);
 }
 
 static void test_rest(void)
