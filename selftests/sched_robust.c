@@ -490,7 +490,7 @@ TEST(under_policy_flips)
 
 	must_begin();
 	must_start_victims();
-	for (int i = 0; i < usual_or_soak(800, 20000); i++)
+	for (int i = 0; i < usual_or_soak(400, 20000); i++)
 		flip(&seed);
 	for (int i = 0; i < VICTIMS; i++) {
 		sched_setscheduler(victims[i], SCHED_OTHER, &none);
@@ -515,7 +515,7 @@ TEST(under_cpuset_changes)
 		CHECK_EQ(file_write(path, pid), 0);
 	}
 	snprintf(path, sizeof(path), CGROUP_ROOT "%s/cpuset.cpus", name);
-	for (int i = 0; i < usual_or_soak(60, 2000); i++) {
+	for (int i = 0; i < usual_or_soak(30, 2000); i++) {
 		snprintf(cpus, sizeof(cpus), "%ld",
 			 (unsigned int)rand_r(&seed) % nr_cpus());
 		CHECK_EQ(file_write(path, cpus), 0);
@@ -621,7 +621,7 @@ TEST(ended_by_killed_daemon)
 		SKIP("none is loaded that could be ended");
 	must_start_loads(lightly_busy, 1);
 	must_start_witnesses();
-	for (int round = 0; round < usual_or_soak(5, 50); round++) {
+	for (int round = 0; round < usual_or_soak(2, 50); round++) {
 		pid_t pid = must_start_daemon();
 
 		/* Every other one at some moment after it has loaded. */
