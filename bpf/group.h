@@ -190,7 +190,7 @@ __noinline u32 group_own_policy(u32 index)
 
 static bool is_limited(u32 index)
 {
-	const struct limit *l = limit_at(index);
+	const struct cosched_limit *l = limit_at(index);
 
 	return l && l->quota.quota_ns;
 }

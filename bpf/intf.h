@@ -14,6 +14,8 @@
 #include <linux/types.h>
 #endif
 
+#include "policy/quota.h"
+
 #define COSCHED_MAX_CPUS	512
 #define COSCHED_SHARD_CPUS	8	/* a queue never serves more CPUs */
 #define COSCHED_MAX_SHARDS	256
@@ -128,6 +130,14 @@ struct cosched_event {
 	__u32 uid;		/* POLICY: who wrote */
 	char comm[16];		/* POLICY: who wrote; STARVED: the task's */
 	char path[COSCHED_PATH_LEN]; /* POLICY: the cgroup, cut when longer */
+};
+
+/* cpu.max of a cgroup and what came of it: value of map "limits", which is
+ * indexed like the groups. quota.quota_ns is 0 where there is no limit. */
+struct cosched_limit {
+	struct quota quota;
+	__u64 cgroup_id;
+	__u64 held_since;	/* a task of it is held back, 0: none */
 };
 
 /* One enabled cgroup: value of map "policies", key is the cgroup's id. */

@@ -20,11 +20,13 @@
 /* cpu.max or cpu.max.burst was written; times in us, quota ~0: none. */
 static void limit_set(u32 index, u64 period_us, u64 quota_us, u64 burst_us)
 {
-	struct limit *l = limit_at(index);
+	struct cosched_limit *l = limit_at(index);
+	const struct group *g = group_at(index);
 	bool had, has;
 
-	if (!l)
+	if (!l || !g)
 		return;
+	l->cgroup_id = g->id;
 	had = l->quota.quota_ns;
 	quota_set(&l->quota, quota_us, period_us, burst_us, clock_now());
 	has = l->quota.quota_ns;
@@ -36,7 +38,7 @@ static void limit_set(u32 index, u64 period_us, u64 quota_us, u64 burst_us)
 
 static void limit_clear(u32 index)
 {
-	struct limit *l = limit_at(index);
+	struct cosched_limit *l = limit_at(index);
 
 	if (!l)
 		return;
@@ -56,7 +58,7 @@ __noinline u32 group_parent(u32 index)
 __noinline int limit_charge(u32 index, u64 ns)
 {
 	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH && index; i++) {
-		struct limit *l = limit_at(index);
+		struct cosched_limit *l = limit_at(index);
 
 		if (l)
 			quota_charge(&l->quota, ns);
@@ -66,7 +68,7 @@ __noinline int limit_charge(u32 index, u64 ns)
 }
 
 /* A group whose tasks were held back may go on. */
-static void limit_release(struct limit *l, u64 now)
+static void limit_release(struct cosched_limit *l, u64 now)
 {
 	u64 since = __sync_lock_test_and_set(&l->held_since, 0);
 
@@ -77,7 +79,7 @@ static void limit_release(struct limit *l, u64 now)
 /* How long from @now the limit of the group at @index alone makes it wait. */
 __noinline u64 limit_wait_at(u32 index, u64 now)
 {
-	struct limit *l = limit_at(index);
+	struct cosched_limit *l = limit_at(index);
 	u64 wait;
 
 	if (!l)
@@ -116,7 +118,7 @@ __noinline u64 limit_wait(u32 index, u64 now)
 /* The longest slice at most that all limits give to the group at @index. */
 __noinline u64 limit_slice_at(u32 index, u64 slice_ns)
 {
-	const struct limit *l = limit_at(index);
+	const struct cosched_limit *l = limit_at(index);
 	u64 slice;
 
 	if (!l)

@@ -13,7 +13,6 @@
 #include "compat.h"
 #include <linux/cosched.h>
 #include "intf.h"
-#include "policy/quota.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -102,17 +101,11 @@ struct {
 	__type(value, struct group);
 } groups SEC(".maps");
 
-/* cpu.max of the group with the same index. */
-struct limit {
-	struct quota quota;
-	u64 held_since;		/* a task of it is held back, 0: none */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, COSCHED_MAX_CGROUPS);
 	__type(key, u32);
-	__type(value, struct limit);
+	__type(value, struct cosched_limit);
 } limits SEC(".maps");
 
 /* Groups that have a quota of their own: 0 lets all others skip the matter. */
@@ -227,7 +220,7 @@ static inline struct group *group_at(u32 index)
 	return bpf_map_lookup_elem(&groups, &index);
 }
 
-static inline struct limit *limit_at(u32 index)
+static inline struct cosched_limit *limit_at(u32 index)
 {
 	return bpf_map_lookup_elem(&limits, &index);
 }

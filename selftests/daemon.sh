@@ -30,7 +30,9 @@ cleanup() {
 	trap - EXIT
 	[ -z "$daemon" ] || kill -KILL "$daemon" 2> /dev/null
 	rm -rf $pins
-	[ ! -d $cgroups/cosched-d ] || rmdir $cgroups/cosched-d
+	for cgroup in $cgroups/cosched-d $cgroups/cosched-limited; do
+		[ ! -d $cgroup ] || rmdir $cgroup
+	done
 	[ "$(cat /sys/devices/system/cpu/cpu7/online)" = 1 ] ||
 		echo 1 > /sys/devices/system/cpu/cpu7/online
 	[ -d $knob ] || insmod "$KMOD"
@@ -259,6 +261,10 @@ test_eject() {
 	check "and unloads" unload_foreign
 }
 
+is_throttled() {
+	cosched stats --json | grep -q '"nr_throttled":[1-9]'
+}
+
 test_clients() {
 	start
 	address=unix:$socket
@@ -271,6 +277,17 @@ test_clients() {
 	expect_json 0 cosched stats --json
 	expect 0 'starved +0 ' cosched stats
 	expect 0 'p99plain' cosched stats -i 1 -n 2
+	mkdir "$cgroups/cosched-limited"
+	echo "10000 100000" > "$cgroups/cosched-limited/cpu.max"
+	sh -c "echo \$\$ > $cgroups/cosched-limited/cgroup.procs
+		while :; do :; done" &
+	limited=$!
+	check "a limit is counted" wait_for 30 is_throttled
+	expect 0 '10.*ms +100.*ms .* /cosched-limited' cosched stats
+	kill -KILL $limited
+	wait $limited 2>/dev/null
+	rmdir $cgroups/cosched-limited
+	expect 0 '"limits":\[\]' cosched stats --json
 	expect_json 0 cosched stats -i 1 -n 1 --json
 	expect 1 'not permitted to talk' setpriv --reuid 1000 --regid 1000 \
 		--clear-groups cosched stats

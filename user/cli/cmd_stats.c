@@ -149,6 +149,33 @@ static void print_totals(const struct sample *s)
 	}
 }
 
+static void print_limits(cosched_json *limits)
+{
+	size_t i, n = limits && sd_json_variant_is_array(limits) ?
+			      sd_json_variant_elements(limits) : 0;
+
+	if (n)
+		(void)printf("\n%s%10s %10s %9s %10s %10s  %s%s\n",
+			     cosched_color(COSCHED_BOLD), "QUOTA", "PERIOD",
+			     "PERIODS", "THROTTLED", "TIME", "CGROUP",
+			     cosched_color(COSCHED_PLAIN));
+	for (i = 0; i < n; i++) {
+		cosched_json *l = sd_json_variant_by_index(limits, i);
+		char quota[32], period[32], held[32];
+
+		cosched_format_ns(cosched_json_u64(l, "quota_usec") * 1000,
+				  quota, sizeof(quota));
+		cosched_format_ns(cosched_json_u64(l, "period_usec") * 1000,
+				  period, sizeof(period));
+		cosched_format_ns(cosched_json_u64(l, "throttled_usec") * 1000,
+				  held, sizeof(held));
+		(void)printf("%10s %10s %9llu %10llu %10s  %s\n", quota, period,
+			     cosched_json_u64(l, "nr_periods"),
+			     cosched_json_u64(l, "nr_throttled"), held,
+			     cosched_json_string(l, "path"));
+	}
+}
+
 /* @d = @now - @then. Maxima are since load: of no use for an interval. */
 static void subtract(const struct sample *now, const struct sample *then,
 		     struct cosched_stats *d)
@@ -315,5 +342,6 @@ int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv)
 		return cosched_print_json(reply, 0);
 	read_sample(reply, &sample);
 	print_totals(&sample);
+	print_limits(sd_json_variant_by_key(reply, "limits"));
 	return COSCHED_CLI_OK;
 }

@@ -9,6 +9,7 @@
 #include "common/file.h"
 
 #include <errno.h>
+#include <fts.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -184,4 +185,35 @@ int cosched_cgroup_lacks_cpu(const char *mount, const char *path, char *out,
 		return 1;
 	}
 	return 0;
+}
+
+static void note_path(struct cosched_cgroup_name *names, size_t n, __u64 id,
+		      const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (names[i].id == id && strlen(path) < sizeof(names[i].path))
+			strcpy(names[i].path, *path ? path : "/");
+}
+
+void cosched_cgroup_find(struct cosched_cgroup_name *names, size_t n)
+{
+	char mount[PATH_MAX];
+	char *const roots[] = { mount, NULL };
+	size_t prefix;
+	FTSENT *at;
+	FTS *fts;
+
+	if (cosched_cgroup_mount(mount, sizeof(mount)))
+		return;
+	prefix = strlen(mount);
+	fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	if (!fts)
+		return;
+	while ((at = fts_read(fts)))
+		if (at->fts_info == FTS_D)
+			note_path(names, n, at->fts_statp->st_ino,
+				  at->fts_path + prefix);
+	(void)fts_close(fts);
 }

@@ -33,6 +33,18 @@ int cosched_cgroup_normalise(const char *mount, const char *name, char *out,
  */
 int cosched_cgroup_id(const char *mount, const char *path, __u64 *ret_id);
 
+/* A cgroup by its id, and its normalised path: "" when there is none. */
+struct cosched_cgroup_name {
+	__u64 id;
+	char path[256];
+};
+
+/*
+ * Find the paths of @n cgroups in one walk over the hierarchy. One that is not
+ * found, or whose path is too long, keeps "".
+ */
+void cosched_cgroup_find(struct cosched_cgroup_name *names, size_t n);
+
 /*
  * Does the scheduler see @path as a cgroup of its own? It does when the cpu
  * controller reaches it. Returns 0 when so; 1 when not, and @out is the first

@@ -10,6 +10,7 @@
  */
 #include "daemon/control.h"
 
+#include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/features.h"
 #include "common/hist.h"
@@ -245,11 +246,69 @@ static int build_classes(const struct cosched_stats *stats, json **ret)
 	return 0;
 }
 
+/* More than that are not shown: a reply has to stay of a size. */
+#define LIMITS_MOST	256
+
+static int build_limit(const struct cosched_limit *limit, const char *path,
+		       json **ret)
+{
+	struct quota_stat st;
+
+	quota_stat(&limit->quota, &st);
+	return sd_json_buildo(
+		ret, SD_JSON_BUILD_PAIR_UNSIGNED("cgroup_id", limit->cgroup_id),
+		SD_JSON_BUILD_PAIR_CONDITION(*path, "path",
+					     SD_JSON_BUILD_STRING(path)),
+		SD_JSON_BUILD_PAIR_UNSIGNED("quota_usec",
+					    limit->quota.quota_ns / 1000),
+		SD_JSON_BUILD_PAIR_UNSIGNED("period_usec",
+					    limit->quota.period_ns / 1000),
+		SD_JSON_BUILD_PAIR_UNSIGNED("burst_usec",
+					    limit->quota.burst_ns / 1000),
+		SD_JSON_BUILD_PAIR_UNSIGNED("nr_periods", st.nr_periods),
+		SD_JSON_BUILD_PAIR_UNSIGNED("nr_throttled", st.nr_throttled),
+		SD_JSON_BUILD_PAIR_UNSIGNED("throttled_usec",
+					    st.throttled_usec),
+		SD_JSON_BUILD_PAIR_UNSIGNED("nr_bursts", st.nr_bursts),
+		SD_JSON_BUILD_PAIR_UNSIGNED("burst_used_usec",
+					    st.burst_usec));
+}
+
+static int build_limits(struct cosched_loader *loader, json **ret)
+{
+	_cleanup_free_ struct cosched_limit *limits =
+		calloc(LIMITS_MOST, sizeof(*limits));
+	_cleanup_free_ struct cosched_cgroup_name *names =
+		calloc(LIMITS_MOST, sizeof(*names));
+	_cleanup_json_ json *v = NULL;
+	int i, n, r;
+
+	if (!limits || !names)
+		return -ENOMEM;
+	n = cosched_loader_limits(loader, limits, LIMITS_MOST);
+	for (i = 0; i < n; i++)
+		names[i].id = limits[i].cgroup_id;
+	if (n > 0)
+		cosched_cgroup_find(names, (size_t)n);
+	r = n < 0 ? n : sd_json_variant_new_array(&v, NULL, 0);
+	for (i = 0; i < n && r >= 0; i++) {
+		_cleanup_json_ json *limit = NULL;
+
+		r = build_limit(&limits[i], names[i].path, &limit);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&v, limit);
+	}
+	if (r < 0)
+		return r;
+	*ret = cosched_take(v);
+	return 0;
+}
+
 static int get_stats(sd_varlink *link, json *parameters,
 		     sd_varlink_method_flags_t flags, void *userdata)
 {
 	struct cosched_supervisor *s = supervisor_of(link);
-	_cleanup_json_ json *counters = NULL, *classes = NULL;
+	_cleanup_json_ json *counters = NULL, *classes = NULL, *limits = NULL;
 	struct cosched_stats stats;
 	int r;
 
@@ -268,13 +327,16 @@ static int get_stats(sd_varlink *link, json *parameters,
 		r = build_counters(&stats, &counters);
 	if (r >= 0)
 		r = build_classes(&stats, &classes);
+	if (r >= 0)
+		r = build_limits(s->loader, &limits);
 	if (r < 0)
 		return r;
 	return sd_varlink_replybo(
 		link, SD_JSON_BUILD_PAIR_UNSIGNED("time_ns", clock_ns()),
 		SD_JSON_BUILD_PAIR_UNSIGNED("since_ns", s->loaded_us * 1000),
 		SD_JSON_BUILD_PAIR_VARIANT("counters", counters),
-		SD_JSON_BUILD_PAIR_VARIANT("classes", classes));
+		SD_JSON_BUILD_PAIR_VARIANT("classes", classes),
+		SD_JSON_BUILD_PAIR_VARIANT("limits", limits));
 }
 
 static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)

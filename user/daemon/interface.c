@@ -58,6 +58,23 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	SD_VARLINK_DEFINE_FIELD(delay_histogram, SD_VARLINK_INT,
 				SD_VARLINK_ARRAY));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Limit,
+	COMMENT("Id of the cgroup"),
+	FIELD(cgroup_id, INT),
+	COMMENT("Its path from the root of the hierarchy, unless it is gone"),
+	OPTIONAL(path, STRING),
+	COMMENT("What is in cpu.max and cpu.max.burst"),
+	FIELD(quota_usec, INT),
+	FIELD(period_usec, INT),
+	FIELD(burst_usec, INT),
+	COMMENT("As in cpu.stat, but throttled_usec is of the group, not a sum over CPUs"),
+	FIELD(nr_periods, INT),
+	FIELD(nr_throttled, INT),
+	FIELD(throttled_usec, INT),
+	FIELD(nr_bursts, INT),
+	FIELD(burst_used_usec, INT));
+
 static SD_VARLINK_DEFINE_METHOD(
 	GetStatus,
 	COMMENT("Version of coschedd"),
@@ -91,7 +108,9 @@ static SD_VARLINK_DEFINE_METHOD(
 	OUT(since_ns, INT),
 	COMMENT("Counters by name, since the scheduler was loaded"),
 	OUT_FLAGS(counters, INT, SD_VARLINK_MAP),
-	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(classes, Class, SD_VARLINK_ARRAY));
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(classes, Class, SD_VARLINK_ARRAY),
+	COMMENT("Cgroups with a quota of CPU time, at most 256"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(limits, Limit, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_ERROR(
 	NotLoaded,
@@ -115,6 +134,8 @@ const sd_varlink_interface cosched_interface = {
 		SYMBOL(type, Module),
 		SD_VARLINK_SYMBOL_COMMENT("What one class of tasks had to wait and got"),
 		SYMBOL(type, Class),
+		SD_VARLINK_SYMBOL_COMMENT("A cgroup's quota of CPU time, and what came of it"),
+		SYMBOL(type, Limit),
 		SD_VARLINK_SYMBOL_COMMENT("State of daemon, scheduler and module"),
 		SYMBOL(method, GetStatus),
 		SD_VARLINK_SYMBOL_COMMENT("Counters of the scheduler"),

@@ -425,6 +425,27 @@ int cosched_loader_stats(struct cosched_loader *l,
 	return 0;
 }
 
+int cosched_loader_limits(struct cosched_loader *l, struct cosched_limit *ret,
+			  unsigned int size)
+{
+	__u32 left = l->skel->bss->nr_limits;
+	unsigned int n = 0;
+	__u32 i;
+	int r;
+
+	for (i = 1; i < COSCHED_MAX_CGROUPS && left && n < size; i++) {
+		r = bpf_map__lookup_elem(l->skel->maps.limits, &i, sizeof(i),
+					 &ret[n], sizeof(*ret), 0);
+		if (r)
+			return r;
+		if (ret[n].quota.quota_ns) {
+			left--;
+			n++;
+		}
+	}
+	return (int)n;
+}
+
 static int take_event(void *ctx, void *data, size_t size)
 {
 	struct cosched_loader *l = ctx;

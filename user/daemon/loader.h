@@ -60,6 +60,13 @@ int cosched_loader_stats(struct cosched_loader *loader,
 			 struct cosched_stats *ret_stats);
 
 /*
+ * The limits of all cgroups that have one, at most @size of them, in @ret.
+ * Returns how many there are in @ret, or a negative errno.
+ */
+int cosched_loader_limits(struct cosched_loader *loader,
+			  struct cosched_limit *ret, unsigned int size);
+
+/*
  * Events: a file descriptor that polls readable, and the call that then hands
  * each of them to @fn. The latter returns a negative errno when it fails.
  */
