@@ -11,7 +11,7 @@
 #include "tap.h"
 #include "util.h"
 
-#define MEASURE_MS	1500
+#define MEASURE_MS	2000
 #define SETTLE_MS	300
 
 #define SHAPE(name, ...)						\
@@ -101,7 +101,8 @@ SHAPE(sleepers_beside_busy,
 	  .demand = 0.25 },
 	{ .name = "busy", .weight = 100, .tasks = 8 })
 
-/* Having slept for half a second must not count as having waited. */
+/* Having slept for half a second must not count as having waited. (Measured for
+ * whole seconds, or the ideal would not be half.) */
 SHAPE(asleep_half_the_time,
 	{ .name = "phases", .weight = 100, .tasks = 8, .kind = LOAD_PHASES,
 	  .slack = 0.04 },
