@@ -4,8 +4,8 @@
  *
  * Mounts what a running system has, runs the command that the host left in the
  * run folder, sends its exit status through the "status" port, powers off. It
- * knows nothing about cosched. A program and not a script because each fork
- * of a shell costs a quarter of a second under emulation.
+ * knows nothing about cosched. A program and not a script because processes are
+ * slow to start under emulation.
  */
 #include <dirent.h>
 #include <errno.h>
