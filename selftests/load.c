@@ -22,7 +22,7 @@
 #include "tap.h"
 #include "util.h"
 
-#define SETTLE_MS	700
+#define STARTED_MS	700
 #define PATH_LEN	(CGROUP_NAME_MAX + 64)
 #define NS_PER_MS	1000000LL
 #define NS_PER_S	1000000000LL
@@ -334,7 +334,7 @@ void must_start_loads(const struct load *loads, int n)
 		for (int k = 0; k < processes; k++)
 			running.tasks[i][k] = must_start_task(loads, n, i);
 	}
-	usleep(SETTLE_MS * 1000);
+	usleep(STARTED_MS * 1000);
 }
 
 static double group_used_s(int i)

@@ -73,4 +73,18 @@ void end_loads(int n);
 void must_begin_run(const struct load *loads, int n);
 void end_run(int n);
 
+#define MEASURE_MS	2000
+#define SETTLE_MS	300	/* after a change, until it is felt */
+
+/* A test that all is as it should be under these loads; needs tap.h. */
+#define SHAPE(name, ...)						\
+	TEST(name)							\
+	{								\
+		static const struct load loads[] = { __VA_ARGS__ };	\
+		must_begin_run(loads, ARRAY_SIZE(loads));		\
+		check_loads(loads, ARRAY_SIZE(loads),			\
+			    span_ms(MEASURE_MS));			\
+		end_run(ARRAY_SIZE(loads));				\
+	}
+
 #endif /* _COSCHED_SELFTESTS_LOAD_H */

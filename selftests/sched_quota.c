@@ -20,24 +20,12 @@
 #include "tap.h"
 #include "util.h"
 
-#define MEASURE_MS	2000
-#define SETTLE_MS	300
 #define PERIOD_MS	100
 
 /* Longest wait for a lock that throttled tasks hold, and fewest rounds a s. */
 #define LOCK_MS		(5 * PERIOD_MS)
 #define LOCK_ROUNDS	5
 #define HOLD_NS		2000000
-
-#define SHAPE(name, ...)						\
-	TEST(name)							\
-	{								\
-		static const struct load loads[] = { __VA_ARGS__ };	\
-		must_begin_run(loads, ARRAY_SIZE(loads));		\
-		check_loads(loads, ARRAY_SIZE(loads),			\
-			    span_ms(MEASURE_MS));			\
-		end_run(ARRAY_SIZE(loads));				\
-	}
 
 #define LIMIT(quota)	.quota_ms = (quota), .period_ms = PERIOD_MS
 

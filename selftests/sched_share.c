@@ -11,19 +11,6 @@
 #include "tap.h"
 #include "util.h"
 
-#define MEASURE_MS	2000
-#define SETTLE_MS	300
-
-#define SHAPE(name, ...)						\
-	TEST(name)							\
-	{								\
-		static const struct load loads[] = { __VA_ARGS__ };	\
-		must_begin_run(loads, ARRAY_SIZE(loads));		\
-		check_loads(loads, ARRAY_SIZE(loads),			\
-			    span_ms(MEASURE_MS));			\
-		end_run(ARRAY_SIZE(loads));				\
-	}
-
 SHAPE(flat_equal,
 	{ .name = "a", .weight = 100, .tasks = 8 },
 	{ .name = "b", .weight = 100, .tasks = 8 })
