@@ -7,26 +7,12 @@
  * test_vtime [SEED]: the seed is printed, and taken back to repeat a failure.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "policy/place.h"
 #include "policy/vtime.h"
 
-#define MS 1000000ULL
-
-static unsigned int failures;
-
-/* Numbered one-line assertions: a failing one names its line. */
-#define T(cond)								\
-	do {								\
-		if (!(cond)) {						\
-			failures++;					\
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-		}							\
-	} while (0)
+#include "check.h"
 
 static void test_order(void)
 {
@@ -175,11 +161,6 @@ struct sim {
 	unsigned int nr_groups, nr_tasks, nr_cpus;
 	__u64 now, group_now, total_weight;
 };
-
-static unsigned int pick(unsigned int low, unsigned int high)
-{
-	return low + (unsigned int)rand() % (high - low + 1);
-}
 
 static void sim_setup(struct sim *s)
 {
@@ -336,11 +317,7 @@ static void test_simulation(void)
 
 int main(int argc, char **argv)
 {
-	unsigned int seed = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 0) :
-				       (unsigned int)time(NULL);
-
-	printf("seed %u\n", seed);
-	srand(seed);
+	seed_from(argc, argv);
 	test_order();
 	test_share();
 	test_key();
@@ -350,6 +327,5 @@ int main(int argc, char **argv)
 	test_rest();
 	test_nice();
 	test_simulation();
-	printf("%u failures\n", failures);
-	return failures ? 1 : 0;
+	return verdict();
 }
