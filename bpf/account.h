@@ -38,9 +38,16 @@ static u64 refresh_share(struct task_ctx *t, const struct group *g)
 	return share;
 }
 
-/* Charge @p, which runs on this CPU, for what it ran since the last charge. */
-static void account(struct task_struct *p, struct task_ctx *t, struct group *g,
-		    struct cpu_ctx *c)
+/*
+ * Charge @p, which runs on this CPU, for what it ran since the last charge.
+ *
+ * Not static, like the other larger functions here: the verifier then looks at
+ * it once and not at every call, and loading takes a fraction of the time.
+ */
+__noinline int account(const struct task_struct *p __arg_trusted,
+		       struct task_ctx *t __arg_nonnull,
+		       struct group *g __arg_nonnull,
+		       struct cpu_ctx *c __arg_nonnull)
 {
 	u64 used = p->se.sum_exec_runtime - t->exec_ns;
 	struct cosched_stats *s = stats_here();
@@ -62,6 +69,7 @@ static void account(struct task_struct *p, struct task_ctx *t, struct group *g,
 	}
 	if (s && class < COSCHED_NR_CLASSES)
 		s->run_ns[class] += used;
+	return 0;
 }
 
 /* May @p run on no other CPU than its own? */
@@ -75,7 +83,8 @@ static bool is_pinned(const struct task_struct *p)
  * them, since in a shared one, among tasks that most CPUs can serve, nothing
  * tells how far those are that it has to compete with.
  */
-static bool is_restricted(const struct task_struct *p, u32 shard)
+__noinline bool is_restricted(const struct task_struct *p __arg_trusted,
+			      u32 shard)
 {
 	const struct cosched_shard *st = shard_topology(shard);
 	u32 i;
@@ -94,12 +103,16 @@ static bool is_restricted(const struct task_struct *p, u32 shard)
 	return false;
 }
 
-/* The queue in which @p waits for @cpu, or for one of its shard. */
-static u64 dsq_of(struct task_struct *p, s32 cpu)
+/* The queue for @cpu, or for any of its shard unless @restricted. */
+static u64 queue_at(s32 cpu, bool restricted)
 {
-	u32 shard = shard_index(cpu);
+	return restricted ? DSQ_CPU | cpu : DSQ_SHARD | shard_index(cpu);
+}
 
-	return is_restricted(p, shard) ? DSQ_CPU | cpu : DSQ_SHARD | shard;
+/* The queue in which @p waits for @cpu, or for one of its shard. */
+static u64 dsq_of(const struct task_struct *p, s32 cpu)
+{
+	return queue_at(cpu, is_restricted(p, shard_index(cpu)));
 }
 
 /* From now on @t counts by the clock of @dsq: as far from it as from the one
@@ -135,7 +148,7 @@ static void sync_own_clock(struct cpu_ctx *c, u64 dsq, u64 now, bool comes)
 
 /* A task of the CPU's own queue starts, the least served: its clock follows. */
 static void advance_own_clock(struct cpu_ctx *c, const struct task_ctx *t,
-				 u64 now)
+			      u64 now)
 {
 	u64 to = vtime_before(now, t->vtime) ? now : t->vtime;
 
@@ -161,37 +174,36 @@ static void key_inputs(struct key_input *in, const struct task_ctx *t,
 }
 
 /*
- * Place of a task that is put into @dsq; the inputs are returned. @woke: it did
- * not just run, so that it may be owed something, but not more than a little.
+ * Set the place of a task, t->key, that is put into @dsq. @woke: it did not just
+ * run, so that it may be owed something, but not more than a little.
  */
-static u64 key_of(struct task_ctx *t, struct group *g, u64 dsq, bool woke,
-		  struct key_input *ret_in)
+__noinline int set_key(struct task_ctx *t __arg_nonnull,
+		       struct group *g __arg_nonnull, u64 dsq, bool woke)
 {
 	struct shard_ctx *sc = shard_of_dsq(dsq);
 	struct cpu_ctx *c = cpu_of_dsq(dsq);
 	bool is_new = !t->dsq;
+	struct key_input in;
 
 	if (!sc)
-		return t->vtime;
+		return 0;
 	if (c)
-		sync_own_clock(c, dsq, sc->task_now,
-			       woke || t->dsq != dsq);
+		sync_own_clock(c, dsq, sc->task_now, woke || t->dsq != dsq);
 	count_by(t, dsq);
 	refresh_share(t, g);
-	key_inputs(ret_in, t, g, sc);
+	key_inputs(&in, t, g, sc);
 	if (is_new) {
-		t->vtime = newcomer_vtime(ret_in);
+		t->vtime = newcomer_vtime(&in);
 	} else if (woke) {
 		/* One that has to run here competes with who runs here, who
 		 * may be far behind the rest and lets nobody pass before. */
-		if (c && c->started_ns &&
-		    vtime_before(c->key, ret_in->now))
-			ret_in->now = c->key;
-		t->vtime = vtime_max(t->vtime, wake_floor(ret_in));
+		if (c && c->started_ns && vtime_before(c->key, in.now))
+			in.now = c->key;
+		t->vtime = vtime_max(t->vtime, wake_floor(&in));
 	}
-	ret_in->vtime = t->vtime;
-	t->key = task_key(ret_in);
-	return t->key;
+	in.vtime = t->vtime;
+	t->key = task_key(&in);
+	return 0;
 }
 
 /* Count @p in its group: it competes for CPUs from here on. */
@@ -259,8 +271,10 @@ static void advance_clocks(const struct task_ctx *t, const struct group *g,
  * its shard have come to, which it may not have been part of. The exchange
  * loses against a concurrent charge on purpose: there is a next time.
  */
-static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
-		   struct shard_ctx *sc, u64 dsq)
+__noinline int settle(struct task_ctx *t __arg_nonnull,
+		      struct group *g __arg_nonnull,
+		      struct cpu_ctx *c __arg_nonnull,
+		      struct shard_ctx *sc __arg_nonnull, u64 dsq)
 {
 	struct key_input in;
 	u64 old = g->vtime;
@@ -283,6 +297,7 @@ static void settle(struct task_ctx *t, struct group *g, struct cpu_ctx *c,
 	c->dsq = dsq;
 	c->key = task_key(&in);
 	c->share = t->share;
+	return 0;
 }
 
 static void stat_start(struct task_struct *p, struct task_ctx *t,

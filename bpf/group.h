@@ -146,9 +146,6 @@ static void group_set_idle(struct group *g, bool idle)
  * Share of the machine that the group's own tasks deserve now: its part of
  * each level's active weights. The tasks of a group that has children compete
  * with them one by one, by nice weight, as under the default scheduler.
- *
- * Not static, like the other larger functions here: the verifier then looks at
- * it once and not at every call, and loading takes a fraction of the time.
  */
 __noinline u64 group_share(u32 index)
 {

@@ -83,17 +83,6 @@ static u64 earlier(u64 a, u64 b)
 	return !a || vtime_before(b, a) ? b : a;
 }
 
-/* The queue for @p, now that it may run, and its place there. */
-static u64 release_place(struct task_struct *p, struct task_ctx *t,
-			 struct group *g, s32 cpu, u64 *ret_key)
-{
-	u64 dsq = dsq_of(p, cpu);
-	struct key_input in = {};
-
-	*ret_key = key_of(t, g, dsq, true, &in);
-	return dsq;
-}
-
 /* A task that was put back into the queues of @cpu needs a CPU that looks. */
 static void offer(struct task_struct *p, s32 cpu)
 {
@@ -105,9 +94,9 @@ static void offer(struct task_struct *p, s32 cpu)
 
 /*
  * Ask for those whose time has come or who were killed, or for @all; leaves in
- * @rt when to ask again. What is written to a task's context here may be lost to its own
- * enqueue, which is after its affinity or cgroup at the same moment: it is then
- * queued by that, and this move fails.
+ * @rt when to ask again. What is written to a task's context here may be lost to
+ * its own enqueue, which is after its affinity or cgroup at the same moment: it
+ * is then queued by that, and this move fails.
  */
 static void release_due(struct release_timer *rt, u32 shard, u64 now, bool all)
 {
@@ -119,7 +108,7 @@ static void release_due(struct release_timer *rt, u32 shard, u64 now, bool all)
 		struct task_ctx *t = task_of(p);
 		struct group *g = t ? group_of(t) : NULL;
 		s32 cpu = scx_bpf_task_cpu(p);
-		u64 key, dsq, when;
+		u64 dsq, when;
 
 		if (!rt->left--) {
 			rt->next_ns = now + RELEASE_AGAIN_NS;
@@ -138,8 +127,9 @@ static void release_due(struct release_timer *rt, u32 shard, u64 now, bool all)
 			continue;
 		}
 		end_hold(p, t, now);
-		dsq = release_place(p, t, g, cpu, &key);
-		if (dsq_move_vtime(p, dsq, key))
+		dsq = dsq_of(p, cpu);
+		set_key(t, g, dsq, true);
+		if (dsq_move_vtime(p, dsq, t->key))
 			offer(p, cpu);
 	}
 }

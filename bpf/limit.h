@@ -144,7 +144,7 @@ static bool is_unlimited(const struct task_struct *p, const struct task_ctx *t,
 	       (t->held_ns && now - t->held_ns > HELD_MOST_NS);
 }
 
-/* Time until @p may run, 0: now; and the slice for it, in *@slice_ns. */
+/* Time until the quotas over @p let it run, 0: now. */
 static u64 task_wait(const struct task_struct *p, const struct task_ctx *t,
 		     const struct group *g, u32 index)
 {

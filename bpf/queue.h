@@ -4,9 +4,9 @@
  *
  * A task waits in its shard's queue, or in a CPU's own when it may not run on
  * all of the shard's; both are ordered by key, and a CPU serves whichever has
- * the earlier one. Nothing is ever put on the local queue of a CPU that was not idle,
- * except per-CPU kernel threads that wake up: what waits can always be taken
- * by any CPU that may run it.
+ * the earlier one. Nothing is ever put on the local queue of a CPU that was not
+ * idle, except per-CPU kernel threads that wake up: what waits can always be
+ * taken by any CPU that may run it.
  */
 #ifndef _COSCHED_QUEUE_H
 #define _COSCHED_QUEUE_H
@@ -42,25 +42,26 @@ static u64 rival_key(u64 key, u64 dsq, u64 rival)
 }
 
 /*
- * How far the runner of @cpu is behind a waker with @key in @dsq, who has to
- * lead by @margin of virtual time; 0: leave it alone.
+ * How far the runner of @cpu is behind @t, a waker that has to lead by @margin of
+ * virtual time; 0: leave it alone.
  */
-__noinline u64 victim_lead(s32 cpu, u32 group, u64 dsq, u64 key, u64 margin)
+__noinline u64 victim_lead(s32 cpu, const struct task_ctx *t __arg_nonnull,
+			   u64 margin)
 {
 	struct cpu_ctx *c = cpu_at(cpu);
 	u64 now = clock_now();
-	u64 vtime;
+	u64 key, vtime;
 
 	if (!c || !c->started_ns || c->kicked)
 		return 0;
 	/* Of one program often, and a woken one less urgent for that. */
-	if (c->group == group)
+	if (c->group == t->group)
 		margin *= 2;
 	vtime = c->key;
 	if (now > c->started_ns)
 		vtime += vtime_of(now - c->started_ns, c->share);
-	vtime = rival_key(vtime, c->dsq, dsq);
-	key = rival_key(key, dsq, c->dsq);
+	vtime = rival_key(vtime, c->dsq, t->dsq);
+	key = rival_key(t->key, t->dsq, c->dsq);
 	return vtime_before(key + margin, vtime) ? vtime - key : 0;
 }
 
@@ -74,29 +75,12 @@ static void kick_out(s32 cpu)
 	scx_bpf_kick_cpu(cpu, KICK_PREEMPT);
 }
 
-/* Who wants a CPU, and by how much a runner must be ahead to lose his. */
-struct claimant {
-	struct task_struct *p;
-	u64 dsq;
-	u64 key;
-	u64 margin;		/* of virtual time; ~0: never */
-	u32 group;
-};
-
-static void claimant_init(struct claimant *who, struct task_struct *p,
-			  const struct task_ctx *t, const struct group *g)
+/* Of a shard's runners whom @p leads by @margin the furthest ahead, or -1. */
+__noinline s32 find_victim(const struct task_struct *p __arg_trusted,
+			   const struct task_ctx *t __arg_nonnull, u32 shard,
+			   u64 margin)
 {
-	who->p = p;
-	who->dsq = t->dsq;
-	who->key = t->key;
-	who->margin = preempt_margin(params_of(g)->preempt_ns, t->share);
-	who->group = t->group;
-}
-
-/* Of a shard's runners that @who is owed more than, the furthest ahead, or -1. */
-static s32 find_victim(const struct claimant *who, u32 shard, u64 margin)
-{
-	struct cosched_shard *st = shard_topology(shard);
+	const struct cosched_shard *st = shard_topology(shard);
 	s32 victim = -1;
 	u64 best = 0;
 	u32 i;
@@ -109,9 +93,9 @@ static s32 find_victim(const struct claimant *who, u32 shard, u64 margin)
 
 		if (i >= st->nr_cpus)
 			break;
-		if (!bpf_cpumask_test_cpu(cpu, who->p->cpus_ptr))
+		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 			continue;
-		lead = victim_lead(cpu, who->group, who->dsq, who->key, margin);
+		lead = victim_lead(cpu, t, margin);
 		if (lead > best) {
 			best = lead;
 			victim = cpu;
@@ -124,21 +108,23 @@ static s32 find_victim(const struct claimant *who, u32 shard, u64 margin)
  * A CPU to take for a task that found none idle: in its own shard, where its
  * caches are, else in one of the next few, for twice the lead. -1: none.
  */
-static s32 choose_victim(const struct claimant *who, u32 shard)
+static s32 choose_victim(const struct task_struct *p, const struct task_ctx *t,
+			 const struct group *g, u32 shard)
 {
+	u64 margin = preempt_margin(params_of(g)->preempt_ns, t->share);
 	u32 nr = topology.nr_shards;
 	s32 victim;
 	u32 i;
 
-	if (who->margin == NEVER)
+	if (margin == NEVER)
 		return -1;
-	victim = find_victim(who, shard, who->margin);
-	if (victim >= 0 || who->dsq & DSQ_CPU)
+	victim = find_victim(p, t, shard, margin);
+	if (victim >= 0 || t->dsq & DSQ_CPU)
 		return victim;
 	bpf_for(i, 1, VICTIM_SHARDS) {
 		if (i >= nr)
 			break;
-		victim = find_victim(who, (shard + i) % nr, who->margin * 2);
+		victim = find_victim(p, t, (shard + i) % nr, margin * 2);
 		if (victim >= 0)
 			break;
 	}
@@ -146,13 +132,13 @@ static s32 choose_victim(const struct claimant *who, u32 shard)
 }
 
 /* Of the CPUs of @cpu's shard that @p may use, the one with fewest waiting. */
-static s32 shortest_queue(const struct task_struct *p, s32 cpu, u32 shard)
+__noinline s32 shortest_queue(const struct task_struct *p __arg_trusted, s32 cpu)
 {
-	const struct cosched_shard *st = shard_topology(shard);
+	const struct cosched_shard *st = shard_topology(shard_index(cpu));
 	s32 best = cpu, least = scx_bpf_dsq_nr_queued(DSQ_CPU | cpu) - 1;
 	u32 i;
 
-	if (!st)
+	if (!st || is_pinned(p))
 		return cpu;
 	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
 		s32 other = st->cpus[i & (COSCHED_SHARD_CPUS - 1)];
@@ -171,6 +157,7 @@ static s32 shortest_queue(const struct task_struct *p, s32 cpu, u32 shard)
 	return best;
 }
 
+/* A CPU may have become idle since none was found, or none was looked for. */
 static s32 claim_idle(const struct task_struct *p, s32 cpu)
 {
 	if (is_pinned(p))
@@ -178,60 +165,35 @@ static s32 claim_idle(const struct task_struct *p, s32 cpu)
 	return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 }
 
-/* Queue a task that may not run on all CPUs of the shard of @cpu. */
-static void enqueue_restricted(struct task_struct *p, struct task_ctx *t,
-			       struct group *g, s32 cpu, u64 flags)
+/*
+ * Put @p into a queue, and wake up a CPU that looks there, or take one from a
+ * runner. An idle CPU takes it from whichever shard's queue it is in; from the
+ * own queue of a CPU nobody else does, as long as there is other work.
+ */
+static void enqueue_ready(struct task_struct *p, struct task_ctx *t,
+			  struct group *g, s32 cpu, u64 flags)
 {
-	bool woke = flags & ENQ_WAKEUP;
-	struct key_input in = {};
-	struct claimant who;
-	s32 at, victim = -1;
+	bool restricted = is_restricted(p, shard_index(cpu));
 	s32 idle = claim_idle(p, cpu);
-
-	key_of(t, g, DSQ_CPU | cpu, woke, &in);
-	if (idle < 0 && woke) {
-		stat_inc(COSCHED_STAT_WAKE_QUEUED);
-		claimant_init(&who, p, t, g);
-		victim = choose_victim(&who, shard_index(cpu));
-	}
-	at = idle >= 0 ? idle : victim >= 0 ? victim :
-	     is_pinned(p) ? cpu : shortest_queue(p, cpu, shard_index(cpu));
-	if (at != cpu)
-		key_of(t, g, DSQ_CPU | at, woke, &in);
-	t->queued = true;
-	dsq_insert_vtime(p, DSQ_CPU | at, task_slice(g, group_index_of(t)),
-			 t->key, flags);
-	if (idle >= 0)
-		scx_bpf_kick_cpu(idle, KICK_IDLE);
-	else if (victim >= 0)
-		kick_out(victim);
-}
-
-static void enqueue_shared(struct task_struct *p, struct task_ctx *t,
-			   struct group *g, s32 cpu, u64 flags)
-{
-	u32 shard = shard_index(cpu);
 	bool woke = flags & ENQ_WAKEUP;
-	struct key_input in = {};
-	struct claimant who;
-	s32 idle, victim = -1;
+	s32 victim = -1;
+	u64 dsq;
 
-	key_of(t, g, DSQ_SHARD | shard, woke, &in);
-	/* A CPU may have become idle since none was found, or none was
-	 * looked for: it takes the task from whichever queue it is in. */
-	idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	set_key(t, g, queue_at(cpu, restricted), woke);
 	if (idle < 0 && woke) {
 		stat_inc(COSCHED_STAT_WAKE_QUEUED);
-		claimant_init(&who, p, t, g);
-		victim = choose_victim(&who, shard);
-		if (victim >= 0)
-			shard = shard_index(victim);
+		victim = choose_victim(p, t, g, shard_index(cpu));
 	}
-	if (shard != shard_index(cpu))
-		key_of(t, g, DSQ_SHARD | shard, woke, &in);
+	if (victim >= 0)
+		cpu = victim;
+	else if (restricted)
+		cpu = idle >= 0 ? idle : shortest_queue(p, cpu);
+	dsq = queue_at(cpu, restricted);
+	if (dsq != t->dsq)
+		set_key(t, g, dsq, woke);
 	t->queued = true;
-	dsq_insert_vtime(p, DSQ_SHARD | shard,
-			 task_slice(g, group_index_of(t)), t->key, flags);
+	dsq_insert_vtime(p, dsq, task_slice(g, group_index_of(t)), t->key,
+			 flags);
 	if (idle >= 0)
 		scx_bpf_kick_cpu(idle, KICK_IDLE);
 	else if (victim >= 0)
@@ -259,10 +221,8 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
 	wait = task_wait(p, t, g, group_index_of(t));
 	if (wait)
 		hold(p, t, cpu, wait, flags);
-	else if (is_restricted(p, shard_index(cpu)))
-		enqueue_restricted(p, t, g, cpu, flags);
 	else
-		enqueue_shared(p, t, g, cpu, flags);
+		enqueue_ready(p, t, g, cpu, flags);
 }
 
 /* How many waiting tasks that may not use this CPU are looked past. */
@@ -308,8 +268,9 @@ struct choice {
  * shard that idled has a clock that fell behind others: it comes along, or all
  * its tasks would seem to be owed years.
  */
-static void pass_time(struct cpu_ctx *cpu, struct shard_ctx *sc, u32 shard,
-		      const struct choice *c)
+__noinline int pass_time(struct cpu_ctx *cpu __arg_nonnull,
+			 struct shard_ctx *sc __arg_nonnull, u32 shard,
+			 const struct choice *c __arg_nonnull)
 {
 	const struct cosched_shard *st = shard_topology(shard);
 	u64 now = sc->task_now;
@@ -322,37 +283,40 @@ static void pass_time(struct cpu_ctx *cpu, struct shard_ctx *sc, u32 shard,
 		to = clock_hold(now, to, nr_cpus(), c->key);
 	if (to != now)
 		__sync_fetch_and_add(&sc->task_now, to - now);
+	return 0;
 }
 
-static void consider_own(struct choice *c, s32 cpu, u64 now)
+__noinline int consider_own(struct choice *c __arg_nonnull, s32 cpu, u64 now)
 {
 	u64 dsq = DSQ_CPU | cpu;
 	u64 key;
 
 	if (!head_key(dsq, cpu, &key))
-		return;
+		return 0;
 	if (c->dsq && vtime_before(c->key, own_key(key, now, nr_cpus())))
-		return;
+		return 0;
 	c->key = key;
 	c->dsq = dsq;
 	c->source = COSCHED_STAT_LOCAL;
+	return 0;
 }
 
 /* @lead: what the key is short of to be looked at, as distance or as old. */
-static void consider_shard(struct choice *c, u32 shard, s32 cpu, u64 lead,
-			   enum cosched_counter source)
+__noinline int consider_shard(struct choice *c __arg_nonnull, u32 shard,
+			      s32 cpu, u64 lead, enum cosched_counter source)
 {
 	u64 dsq = DSQ_SHARD | shard;
 	u64 key;
 
 	if (!head_key(dsq, cpu, &key))
-		return;
+		return 0;
 	if (c->dsq &&
 	    !vtime_before(key + lead, rival_key(c->key, c->dsq, dsq)))
-		return;
+		return 0;
 	c->key = key + lead;
 	c->dsq = dsq;
 	c->source = source;
+	return 0;
 }
 
 /*
@@ -392,13 +356,13 @@ static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
 }
 
 /* The runner may stay if nobody who waits is owed more. */
-static bool keep_running(struct task_struct *prev, const struct choice *c,
-			 s32 cpu, struct cpu_ctx *ctx, struct shard_ctx *sc)
+__noinline bool keep_running(struct task_struct *prev __arg_trusted,
+			     const struct choice *c __arg_nonnull, s32 cpu,
+			     struct cpu_ctx *ctx __arg_nonnull,
+			     struct shard_ctx *sc __arg_nonnull)
 {
 	struct task_ctx *t = task_of(prev);
 	struct group *g = t ? group_of(t) : NULL;
-	struct key_input in = {};
-	u64 key;
 
 	if (!g || !(prev->scx.flags & TASK_QUEUED))
 		return false;
@@ -406,9 +370,9 @@ static bool keep_running(struct task_struct *prev, const struct choice *c,
 	if (task_wait(prev, t, g, group_index_of(t)))
 		return false;
 	if (c->dsq) {
-		key = key_of(t, g, dsq_of(prev, cpu), false, &in);
+		set_key(t, g, dsq_of(prev, cpu), false);
 		if (vtime_before(rival_key(c->key, c->dsq, t->dsq),
-				 rival_key(key, t->dsq, c->dsq)))
+				 rival_key(t->key, t->dsq, c->dsq)))
 			return false;
 		advance_clocks(t, g, sc);
 	}
