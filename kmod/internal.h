@@ -42,6 +42,12 @@ struct seq_file;
 #define COSCHED_MOST_MEMBERS	BIT(20)
 
 /*
+ * What all enabled cgroups together may reserve of the machine, in 1/1000: the
+ * rest is left to everybody, as with sched_rt_runtime_us.
+ */
+#define COSCHED_MOST_RESERVED_PPT	950
+
+/*
  * Where the answer to an ioctl goes. It is sent at the last moment at which
  * the call can still fail, with locks held, and therefore without taking page
  * faults; who holds the reply handles those and calls again.

@@ -24,6 +24,7 @@
 #include <linux/hashtable.h>
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
+#include <linux/kstrtox.h>
 #include <linux/magic.h>
 #include <linux/mutex.h>
 #include <linux/namei.h>
@@ -46,6 +47,7 @@ struct entry {
 	u64 id;
 	char *path;		/* in the initial namespace; v2 has no rename */
 	u32 profile;		/* enum cosched_profile; set_lock */
+	u32 reserved_ppt;	/* set_lock */
 };
 
 static DEFINE_MUTEX(dir_lock);
@@ -65,6 +67,7 @@ static void announce(const struct entry *e, u32 action)
 		.cgroup_id = e->id,
 		.action = action,
 		.profile = e->profile,
+		.reserved_ppt = e->reserved_ppt,
 	};
 	/* Who removed a cgroup is not known here. */
 	if (action != COSCHED_POLICY_REMOVE) {
@@ -83,6 +86,29 @@ static struct entry *entry_find(u64 id)
 		if (e->id == id)
 			return e;
 	return NULL;
+}
+
+static bool is_dead(const struct entry *e)
+{
+	/* cgroup_is_dead() is not there for modules in 6.12. */
+	return !(READ_ONCE(e->cgrp->self.flags) & CSS_ONLINE);
+}
+
+/*
+ * What others than @but have reserved. Added up each time: a cgroup that was
+ * removed gives its part back at once, not when prune() comes to it.
+ */
+static u32 reserved_by_others(const struct entry *but)
+{
+	struct entry *e;
+	u32 sum = 0;
+	int bucket;
+
+	lockdep_assert_held(&set_lock);
+	hash_for_each(entries, bucket, e, node)
+		if (e != but && !is_dead(e))
+			sum += e->reserved_ppt;
+	return sum;
 }
 
 /* Files of an entry's directory */
@@ -137,14 +163,63 @@ static ssize_t profile_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return ret ?: count;
 }
 
+static ssize_t reserved_ppt_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
+{
+	u32 ppt;
+
+	mutex_lock(&set_lock);
+	ppt = to_entry(kobj)->reserved_ppt;
+	mutex_unlock(&set_lock);
+	return sysfs_emit(buf, "%u\n", ppt);
+}
+
+static int reserve(struct entry *e, u32 ppt)
+{
+	lockdep_assert_held(&set_lock);
+	if (hlist_unhashed(&e->node))
+		return -ENODEV;	/* as if it had come a moment later */
+	if (e->reserved_ppt == ppt)
+		return 0;
+	/* Taking less is always possible. */
+	if (ppt > e->reserved_ppt &&
+	    ppt + reserved_by_others(e) > COSCHED_MOST_RESERVED_PPT)
+		return -ENOSPC;
+	e->reserved_ppt = ppt;
+	announce(e, COSCHED_POLICY_CHANGE);
+	return 0;
+}
+
+static ssize_t reserved_ppt_store(struct kobject *kobj,
+				  struct kobj_attribute *attr, const char *buf,
+				  size_t count)
+{
+	unsigned int ppt;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = kstrtouint(buf, 10, &ppt);
+	if (ret)
+		return ret;
+	if (ppt > COSCHED_MOST_RESERVED_PPT)
+		return -ERANGE;
+	mutex_lock(&set_lock);
+	ret = reserve(to_entry(kobj), ppt);
+	mutex_unlock(&set_lock);
+	return ret ?: count;
+}
+
 static struct kobj_attribute id_attr = __ATTR_RO(id);
 static struct kobj_attribute path_attr = __ATTR_RO(path);
 static struct kobj_attribute profile_attr = __ATTR_RW(profile);
+static struct kobj_attribute reserved_ppt_attr = __ATTR_RW(reserved_ppt);
 
 static struct attribute *entry_attrs[] = {
 	&id_attr.attr,
 	&path_attr.attr,
 	&profile_attr.attr,
+	&reserved_ppt_attr.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(entry);
@@ -181,12 +256,6 @@ static void entry_remove_dir(struct entry *e)
 }
 
 /* The set */
-
-static bool is_dead(const struct entry *e)
-{
-	/* cgroup_is_dead() is not there for modules in 6.12. */
-	return !(READ_ONCE(e->cgrp->self.flags) & CSS_ONLINE);
-}
 
 static bool is_any(const struct entry *e)
 {

@@ -268,6 +268,9 @@ static void write_as_user(void *arg)
 	dir_of(path, cgroup_id_of("/"), "profile");
 	int profile = open(path, O_WRONLY);
 
+	dir_of(path, cgroup_id_of("/"), "reserved_ppt");
+	int reserved = open(path, O_WRONLY);
+
 	must_become(65534);
 	CHECK_EQ(enable(name), -EACCES);
 	CHECK_EQ(disable("/"), -EACCES);
@@ -277,6 +280,7 @@ static void write_as_user(void *arg)
 	CHECK_ERRNO(write(fds[2], "1", 1), EPERM);
 	CHECK_ERRNO(write(fds[3], "7", 1), EPERM);
 	CHECK_ERRNO(write(profile, "batch", 5), EPERM);
+	CHECK_ERRNO(write(reserved, "1", 1), EPERM);
 }
 
 /* A root that has lost CAP_SYS_ADMIN, as in most containers. */
@@ -286,7 +290,9 @@ static void write_without_capability(void *arg)
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct caps[2];
+	char path[128];
 
+	dir_of(path, cgroup_id_of("/"), "reserved_ppt");
 	REQUIRE(!syscall(SYS_capget, &header, caps), "capget: %m");
 	caps[0].effective &= ~(1U << CAP_SYS_ADMIN);
 	REQUIRE(!syscall(SYS_capset, &header, caps), "capset: %m");
@@ -294,6 +300,7 @@ static void write_without_capability(void *arg)
 	CHECK_EQ(disable("/"), -EPERM);
 	CHECK_EQ(file_write(SYSFS "/replay", "1"), -EPERM);
 	CHECK_EQ(file_write(SYSFS "/max_members_per_uid", "7"), -EPERM);
+	CHECK_EQ(file_write(path, "1"), -EPERM);
 }
 
 TEST(others_may_not_write)
@@ -364,6 +371,79 @@ TEST(profiles)
 	CHECK_EQ(file_write(path, "batch"), -ENOENT);
 }
 
+static void check_reserve(const char *path, const char *text, int err)
+{
+	long long was = must_read_number(path);
+	int ret = file_write(path, text);
+
+	CHECK(ret == err, "'%s': %d, not %d", text, ret, err);
+	CHECK_EQ(must_read_number(path), err ? was : atoll(text));
+}
+
+TEST(reserve_takes_numbers_in_range)
+{
+	struct tracing t = tracing_start("cosched/cgroup_policy");
+	char name[CGROUP_NAME_MAX], path[128], words[128];
+
+	must_make_cgroup(name, "a");
+	CHECK_EQ(enable(name), 0);
+	dir_of(path, cgroup_id_of(name), "reserved_ppt");
+	CHECK_EQ(must_read_number(path), 0);
+	check_reserve(path, "25", 0);
+	check_reserve(path, "950\n", 0);
+	check_reserve(path, "951", -ERANGE);
+	check_reserve(path, "4294967295", -ERANGE);
+	check_reserve(path, "4294967296", -ERANGE);
+	check_reserve(path, "99999999999999999999", -ERANGE);
+	check_reserve(path, "-1", -EINVAL);
+	check_reserve(path, " ", -EINVAL);
+	check_reserve(path, "x", -EINVAL);
+	check_reserve(path, "5%", -EINVAL);
+	check_reserve(path, "2.5", -EINVAL);
+	check_reserve(path, "1 2", -EINVAL);
+	/* The same once more is no change, and neither is what failed. */
+	check_reserve(path, "950", 0);
+	tracing_read(&t);
+	snprintf(words, sizeof(words), "change path=%s", name);
+	CHECK_EQ(tracing_count(&t, words), 2);
+	CHECK_EQ(tracing_value(tracing_line(&t, words, 0), "reserved_ppt"), 25);
+	CHECK_EQ(tracing_value(tracing_line(&t, words, 1), "reserved_ppt"), 950);
+	CHECK_EQ(disable(name), 0);
+	/* Settings do not outlive it. */
+	CHECK_EQ(enable(name), 0);
+	CHECK_EQ(must_read_number(path), 0);
+	CHECK_EQ(disable(name), 0);
+}
+
+TEST(reserves_have_a_sum)
+{
+	char a[CGROUP_NAME_MAX], b[CGROUP_NAME_MAX], c[CGROUP_NAME_MAX];
+	char of_a[128], of_b[128], of_c[128];
+
+	must_make_cgroup(a, "a");
+	must_make_cgroup(b, "b");
+	must_make_cgroup(c, "c");
+	CHECK(!enable(a) && !enable(b) && !enable(c), "enable");
+	dir_of(of_a, cgroup_id_of(a), "reserved_ppt");
+	dir_of(of_b, cgroup_id_of(b), "reserved_ppt");
+	dir_of(of_c, cgroup_id_of(c), "reserved_ppt");
+	check_reserve(of_a, "600", 0);
+	check_reserve(of_b, "351", -ENOSPC);
+	check_reserve(of_b, "350", 0);
+	check_reserve(of_c, "1", -ENOSPC);
+	check_reserve(of_a, "601", -ENOSPC);
+	check_reserve(of_a, "599", 0);
+	check_reserve(of_c, "1", 0);
+	/* Disabling gives it back, */
+	CHECK_EQ(disable(b), 0);
+	check_reserve(of_c, "351", 0);
+	check_reserve(of_c, "352", -ENOSPC);
+	/* and so does removing, at once: its entry may still be there. */
+	CHECK_EQ(remove_cgroup(a), 0);
+	check_reserve(of_c, "950", 0);
+	CHECK_EQ(disable(c), 0);
+}
+
 static bool is_unlisted(void *arg)
 {
 	return !is_listed(*(uint64_t *)arg);
@@ -405,9 +485,13 @@ TEST(open_files_do_not_keep_an_entry)
 	dir_of(path, cgroup_id_of(name), "profile");
 	int fd = open(path, O_RDWR);
 
+	dir_of(path, cgroup_id_of(name), "reserved_ppt");
+	int reserved = open(path, O_RDWR);
+
 	CHECK_EQ(disable(name), 0);
 	CHECK_ERRNO(read(fd, text, sizeof(text)), ENODEV);
 	CHECK_ERRNO(write(fd, "batch", 5), ENODEV);
+	CHECK_ERRNO(write(reserved, "1", 1), ENODEV);
 	CHECK_EQ(enable(name), 0);
 	CHECK_ERRNO(write(fd, "batch", 5), ENODEV);
 	CHECK_EQ(disable(name), 0);
@@ -416,17 +500,19 @@ TEST(open_files_do_not_keep_an_entry)
 TEST(events_tell_who_and_what)
 {
 	struct tracing t = tracing_start("cosched/cgroup_policy");
-	char name[CGROUP_NAME_MAX], words[128];
+	char name[CGROUP_NAME_MAX], path[128], words[128];
 	const char *line;
 
 	must_make_cgroup(name, "a");
 	CHECK_EQ(enable(name), 0);
+	dir_of(path, cgroup_id_of(name), "reserved_ppt");
+	CHECK_EQ(file_write(path, "7"), 0);
 	CHECK_EQ(file_write(SYSFS "/replay", "1"), 0);
 	CHECK_EQ(disable(name), 0);
 	tracing_read(&t);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		static const char *const actions[] = {
-			"enable", "replay", "disable",
+			"enable", "change", "replay", "disable",
 		};
 
 		snprintf(words, sizeof(words), "path=%s", name);
@@ -435,13 +521,14 @@ TEST(events_tell_who_and_what)
 		snprintf(words, sizeof(words), "cgroup_policy: %s ", actions[i]);
 		CHECK(strstr(line, words), "event %d is '%s'", i, line);
 		CHECK_EQ(tracing_value(line, "cgroup_id"), cgroup_id_of(name));
-		CHECK_EQ(tracing_value(line, "reserved_ppt"), 0);
+		CHECK_EQ(tracing_value(line, "reserved_ppt"), i ? 7 : 0);
 		CHECK_EQ(tracing_value(line, "flags"), 0);
 		CHECK_EQ(tracing_value(line, "uid"), 0);
 		CHECK_EQ(tracing_value(line, "tgid"), getpid());
 		CHECK(strstr(line, " profile=default "), "event %d: %s", i, line);
 	}
-	CHECK(!tracing_line(&t, words, 3), "more events than three");
+	snprintf(words, sizeof(words), "path=%s", name);
+	CHECK_EQ(tracing_count(&t, words), 4);
 }
 
 TEST(replay_takes_only_1)
@@ -491,12 +578,14 @@ struct churn {
 static void toggle(void *arg)
 {
 	struct churn *c = arg;
-	char path[128];
+	char path[128], reserved[128];
 
 	dir_of(path, cgroup_id_of(c->name), "profile");
+	dir_of(reserved, cgroup_id_of(c->name), "reserved_ppt");
 	for (int i = 0; i < c->rounds; i++) {
-		int ret = i % 3 == 0 ? enable(c->name) :
-			  i % 3 == 1 ? file_write(path, i & 1 ? "batch" : "latency") :
+		int ret = i % 4 == 0 ? enable(c->name) :
+			  i % 4 == 1 ? file_write(path, i & 4 ? "batch" : "latency") :
+			  i % 4 == 2 ? file_write(reserved, i & 4 ? "900" : "1") :
 				       disable(c->name);
 
 		CHECK(!ret || ret == -EEXIST || ret == -ENOENT || ret == -ENODEV,

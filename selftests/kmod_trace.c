@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The records that perf and ftrace get of cosched:collective: that the format
- * announces the fields of the ABI, and that they hold what happened. Raw
- * records come through perf_event_open(), laid out by the format file as any
- * tool would.
+ * The records that perf and ftrace get: that the format announces the fields of
+ * the ABI, and that they hold what happened. Raw records come through
+ * perf_event_open(), laid out by the format file as any tool would.
  */
 #include <linux/perf_event.h>
 #include <stddef.h>
@@ -125,20 +124,24 @@ struct recorder {
 
 #define DATA_PAGES	8
 
-static struct recorder must_record(void)
+static struct recorder must_record(const char *event)
 {
+	char path[128];
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT,
 		.size = sizeof(attr),
-		.config = (__u64)must_read_number(EVENTS "collective/id"),
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_RAW,
 	};
 	struct recorder r = {
 		.page_size = (size_t)sysconf(_SC_PAGESIZE),
-		.format = must_read_format("collective"),
+		.format = must_read_format(event),
 	};
-	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	int fd;
+
+	snprintf(path, sizeof(path), EVENTS "%s/id", event);
+	attr.config = (__u64)must_read_number(path);
+	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
 
 	REQUIRE(fd >= 0, "perf_event_open: %m");
 	r.page = mmap(NULL, (1 + DATA_PAGES) * r.page_size,
@@ -245,7 +248,7 @@ TEST(records_hold_what_happened)
 	REQUIRE(!enter_cgroup(name), "enter %s", name);
 	dev = must_open_device();
 	other = must_join(dev, id, 0, 8);
-	r = must_record();
+	r = must_record("collective");
 
 	comm = must_join(dev, id, 6, 8);
 	check_phase(&r, raw, COSCHED_PHASE_JOIN, 'I', "join feedc0ffee");
@@ -303,7 +306,7 @@ TEST(records_hold_what_happened)
 TEST(slice_names)
 {
 	int dev = must_open_device();
-	struct recorder r = must_record();
+	struct recorder r = must_record("collective");
 	unsigned char raw[1024];
 	int comm = must_join(dev, ~0ULL, 0, 1);
 	uint64_t seq = ~0ULL - 1;
@@ -319,6 +322,41 @@ TEST(slice_names)
 	used = strlen(get_string(&r, raw, "slice_name"));
 	for (size_t i = used; i < get(&r, raw, "slice_name") >> 16; i++)
 		CHECK(!get_string(&r, raw, "slice_name")[i], "rubbish at %zu", i);
+}
+
+static void check_policy(struct recorder *r, uint64_t id, uint32_t action,
+			 uint32_t reserved_ppt)
+{
+	unsigned char raw[1024];
+
+	REQUIRE(take(r, raw), "no record of action %u", action);
+	CHECK_EQ(get(r, raw, "cgroup_id"), id);
+	CHECK_EQ(get(r, raw, "action"), action);
+	CHECK_EQ(get(r, raw, "profile"), COSCHED_PROFILE_DEFAULT);
+	CHECK_EQ(get(r, raw, "reserved_ppt"), reserved_ppt);
+	CHECK_EQ(get(r, raw, "flags"), 0);
+	CHECK_EQ(get(r, raw, "uid"), 0);
+	CHECK_EQ(get(r, raw, "tgid"), getpid());
+}
+
+TEST(policy_records_hold_the_settings)
+{
+	struct recorder r = must_record("cgroup_policy");
+	char name[CGROUP_NAME_MAX], path[128];
+	uint64_t id;
+
+	must_make_cgroup(name, "a");
+	id = cgroup_id_of(name);
+	snprintf(path, sizeof(path), SYSFS "/cgroups/%llu/reserved_ppt",
+		 (unsigned long long)id);
+	CHECK_EQ(file_write(SYSFS "/enable", name), 0);
+	check_policy(&r, id, COSCHED_POLICY_ENABLE, 0);
+	CHECK_EQ(file_write(path, "25"), 0);
+	check_policy(&r, id, COSCHED_POLICY_CHANGE, 25);
+	CHECK_EQ(file_write(SYSFS "/replay", "1"), 0);
+	check_policy(&r, id, COSCHED_POLICY_REPLAY, 25);
+	CHECK_EQ(file_write(SYSFS "/disable", name), 0);
+	check_policy(&r, id, COSCHED_POLICY_DISABLE, 25);
 }
 
 static bool is_missing(const char *name)
