@@ -54,10 +54,15 @@ __noinline int account(const struct task_struct *p __arg_trusted,
 	u32 index = group_index_of(t);
 	u32 class = class_of(p, g);
 	u64 share = refresh_share(t, g);
+	struct group *owner;
 
 	group_refresh(g, index);
 	if (g->limited)
 		limit_charge(index, used);
+	owner = group_reserve(g);
+	if (owner)
+		reserve_charge(&owner->earned_at, clock_now(), used,
+			       owner->reserved_ppt, nr_cpus());
 	t->exec_ns += used;
 	t->burst_ns += used;
 	t->vtime += vtime_of(used, t->share);
@@ -182,6 +187,7 @@ __noinline int set_key(struct task_ctx *t __arg_nonnull,
 {
 	struct shard_ctx *sc = shard_of_dsq(dsq);
 	struct cpu_ctx *c = cpu_of_dsq(dsq);
+	u64 reserve = group_reserve_wait(g);
 	bool is_new = !t->dsq;
 	struct key_input in;
 
@@ -197,12 +203,20 @@ __noinline int set_key(struct task_ctx *t __arg_nonnull,
 	} else if (woke) {
 		/* One that has to run here competes with who runs here, who
 		 * may be far behind the rest and lets nobody pass before. */
-		if (c && c->started_ns && vtime_before(c->key, in.now))
+		if (c && c->started_ns && !c->urgent &&
+		    vtime_before(c->key, in.now))
 			in.now = c->key;
 		t->vtime = vtime_max(t->vtime, wake_floor(&in));
 	}
 	in.vtime = t->vtime;
 	t->key = task_key(&in);
+	t->urgent = !reserve;
+	if (t->urgent)
+		t->key = urgent_key(t->key);
+	else if (reserve != U64_MAX)
+		/* It is its turn when its reserve is earned, at the latest. */
+		t->key = vtime_min(t->key,
+				   in.now + vtime_span(reserve, nr_cpus()));
 	return 0;
 }
 
@@ -285,8 +299,10 @@ __noinline int settle(struct task_ctx *t __arg_nonnull,
 	count_by(t, dsq);
 	if (dsq & DSQ_CPU)
 		advance_own_clock(c, t, sc->task_now);
-	if (!t->queued)
+	if (!t->queued) {
 		refresh_share(t, g);
+		t->urgent = !group_reserve_wait(g);
+	}
 	key_inputs(&in, t, g, sc);
 	if (is_new)
 		in.vtime = in.now;
@@ -295,7 +311,10 @@ __noinline int settle(struct task_ctx *t __arg_nonnull,
 	if (in.group_vtime != old)
 		__sync_val_compare_and_swap(&g->vtime, old, in.group_vtime);
 	c->dsq = dsq;
+	c->urgent = t->urgent;
 	c->key = task_key(&in);
+	if (t->urgent)
+		c->key = urgent_key(c->key);
 	c->share = t->share;
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "limit.h"
 #include "maps.h"
+#include "policy/reserve.h"
 #include "policy/vtime.h"
 #include "stats.h"
 
@@ -174,13 +175,15 @@ __noinline u64 group_share(u32 index)
 
 __noinline u32 group_own_policy(u32 index)
 {
-	const struct group *g = group_at(index);
+	struct group *g = group_at(index);
 	u64 id = g ? g->id : 0;
 	const struct cosched_policy *policy =
 		bpf_map_lookup_elem(&policies, &id);
 
-	if (!policy)
+	if (!g || !policy)
 		return NO_POLICY;
+	g->reserved_ppt = policy->reserved_ppt > RESERVE_MOST_PPT ?
+				  RESERVE_MOST_PPT : policy->reserved_ppt;
 	return policy->profile < COSCHED_NR_PROFILES ? policy->profile :
 						       COSCHED_PROFILE_DEFAULT;
 }
@@ -192,19 +195,25 @@ static bool is_limited(u32 index)
 	return l && l->quota.quota_ns;
 }
 
-/* What holds for a group: the nearest policy, and whether any quota does. */
+/*
+ * What holds for a group: the nearest policy and its reserve, and whether any
+ * quota does.
+ */
 __noinline int group_resolve_policy(u32 index)
 {
 	struct group *g = group_at(index);
 	u32 seen = policy_changes;
 	u32 policy = NO_POLICY;
 	bool limited = false;
+	u32 reserve = 0;
 
 	if (!g)
 		return 0;
 	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
-		if (policy == NO_POLICY)
+		if (policy == NO_POLICY) {
 			policy = group_own_policy(index);
+			reserve = index;
+		}
 		limited |= is_limited(index);
 		if (!index)
 			break;
@@ -214,6 +223,7 @@ __noinline int group_resolve_policy(u32 index)
 	g->class = policy == NO_POLICY ? COSCHED_CLASS_PLAIN :
 					 COSCHED_CLASS_ENABLED;
 	g->limited = limited;
+	g->reserve = policy == NO_POLICY ? 0 : reserve;
 	g->policy_seen = seen;
 	return 0;
 }
@@ -222,6 +232,22 @@ static void group_refresh(struct group *g, u32 index)
 {
 	if (g->policy_seen != policy_changes)
 		group_resolve_policy(index);
+}
+
+/* Whose reserve holds for @g; NULL: nobody's. */
+static struct group *group_reserve(const struct group *g)
+{
+	struct group *owner = g->reserve ? group_at(g->reserve) : NULL;
+
+	return owner && owner->reserved_ppt ? owner : NULL;
+}
+
+/* Time until there is something left of it for @g; ~0: it has none. */
+static u64 group_reserve_wait(const struct group *g)
+{
+	const struct group *owner = group_reserve(g);
+
+	return owner ? reserve_wait(owner->earned_at, clock_now()) : U64_MAX;
 }
 
 static int group_create(struct cgroup *cgrp, u32 weight, u32 *ret_index)

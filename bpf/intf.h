@@ -143,7 +143,7 @@ struct cosched_limit {
 /* One enabled cgroup: value of map "policies", key is the cgroup's id. */
 struct cosched_policy {
 	__u32 profile;		/* enum cosched_profile */
-	__u32 flags;
+	__u32 reserved_ppt;	/* of the machine, see policy/reserve.h */
 };
 
 /* Why the scheduler ended: written by ops.exit, kind last. */

@@ -39,6 +39,7 @@ int BPF_PROG(on_cgroup_policy, const struct cosched_cgroup_policy_event *policy,
 		return 0;
 	id = policy->cgroup_id;
 	value.profile = policy->profile;
+	value.reserved_ppt = policy->reserved_ppt;
 	switch (policy->action) {
 	case COSCHED_POLICY_DISABLE:
 	case COSCHED_POLICY_REMOVE:

@@ -61,6 +61,8 @@ struct task_ctx {
 	u32 weight;		/* counted in its group, 0: not counted */
 	s32 last_cpu;		/* where it ran last, -1: nowhere yet */
 	bool queued;		/* came through one of our queues */
+	bool urgent;		/* its group had some of its reserve left when
+				 * it was queued, or else when it started */
 };
 
 struct {
@@ -82,6 +84,7 @@ struct group {
 	u64 vtime;		/* virtual time, see policy/vtime.h */
 	u64 own_weight;		/* weights of its own runnable tasks */
 	u64 active_weight;	/* weights of its active children */
+	u64 earned_at;		/* of its reserve, see policy/reserve.h */
 	u32 nr_active;		/* runnable tasks + active children */
 	u32 applied;		/* weight counted in the parent, 0: inactive */
 	u32 weight;		/* cpu.weight, 1..10000 */
@@ -92,6 +95,9 @@ struct group {
 	u8 class;		/* enum cosched_class of its user tasks */
 	u8 limited;		/* it or one above it has a quota */
 	u8 idle;		/* cpu.idle */
+	u32 reserved_ppt;	/* its reserve, for all below it too, 0: none */
+	u32 reserve;		/* index of the group whose reserve holds for
+				 * it, 0: none, as the root cannot have one */
 };
 
 struct {
@@ -142,6 +148,7 @@ struct cpu_ctx {
 	u32 group;
 	bool kicked;		/* asked to leave already; lost on a race, then
 				 * the CPU is asked twice */
+	bool urgent;		/* the runner is */
 };
 
 struct {

@@ -106,18 +106,25 @@ __noinline s32 find_victim(const struct task_struct *p __arg_trusted,
 
 /*
  * A CPU to take for a task that found none idle: in its own shard, where its
- * caches are, else in one of the next few, for twice the lead. -1: none.
+ * caches are, else in one of the next few, for twice the lead. Who is urgent
+ * takes @cpu, where it ran last and often was woken up, if it may: nothing is
+ * faster. -1: none.
  */
 static s32 choose_victim(const struct task_struct *p, const struct task_ctx *t,
-			 const struct group *g, u32 shard)
+			 const struct group *g, s32 cpu)
 {
-	u64 margin = preempt_margin(params_of(g)->preempt_ns, t->share);
+	u32 shard = shard_index(cpu);
+	u64 margin = t->urgent ? 0 : preempt_margin(params_of(g)->preempt_ns,
+						    t->share);
 	u32 nr = topology.nr_shards;
 	s32 victim;
 	u32 i;
 
 	if (margin == NEVER)
 		return -1;
+	if (t->urgent && bpf_cpumask_test_cpu(cpu, p->cpus_ptr) &&
+	    victim_lead(cpu, t, 0))
+		return cpu;
 	victim = find_victim(p, t, shard, margin);
 	if (victim >= 0 || t->dsq & DSQ_CPU)
 		return victim;
@@ -182,7 +189,7 @@ static void enqueue_ready(struct task_struct *p, struct task_ctx *t,
 	set_key(t, g, queue_at(cpu, restricted), woke);
 	if (idle < 0 && woke) {
 		stat_inc(COSCHED_STAT_WAKE_QUEUED);
-		victim = choose_victim(p, t, g, shard_index(cpu));
+		victim = choose_victim(p, t, g, cpu);
 	}
 	if (victim >= 0)
 		cpu = victim;
@@ -279,7 +286,7 @@ __noinline int pass_time(struct cpu_ctx *cpu __arg_nonnull,
 
 	cpu->unpassed_ns = 0;
 	to = vtime_max(to, cpu->others_now - vtime_span(HOLD_NS, nr_cpus()));
-	if (c->dsq)
+	if (c->dsq && !is_urgent_key(c->key, now))
 		to = clock_hold(now, to, nr_cpus(), c->key);
 	if (to != now)
 		__sync_fetch_and_add(&sc->task_now, to - now);

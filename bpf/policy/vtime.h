@@ -23,6 +23,8 @@
 #include <linux/types.h>
 #endif
 
+#include "reserve.h"
+
 /* A share is a fraction of the machine in units of 2^-20. */
 #define SHARE_ONE	(1ULL << 20)
 
@@ -37,6 +39,11 @@ static inline int vtime_before(__u64 a, __u64 b)
 static inline __u64 vtime_max(__u64 a, __u64 b)
 {
 	return vtime_before(a, b) ? b : a;
+}
+
+static inline __u64 vtime_min(__u64 a, __u64 b)
+{
+	return vtime_before(a, b) ? a : b;
 }
 
 static inline __u64 vtime_clamp(__u64 v, __u64 low, __u64 high)
@@ -153,6 +160,8 @@ static inline __u64 task_key(const struct key_input *in)
  */
 static inline __u64 own_key(__u64 key, __u64 now, __u64 nr_cpus)
 {
+	if (is_urgent_key(key, now))
+		return key;
 	return vtime_max(key, now - vtime_span(OWN_LEAD_NS, nr_cpus));
 }
 
