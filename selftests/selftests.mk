@@ -4,8 +4,7 @@
 # there are is read from selftests/cases: a new case is one line there. Those
 # that are run by hand only follow.
 SELFTESTS := $(sort $(shell sed -n \
-	'/^\#/d; s|.*\(build/selftests/[a-z0-9_]*\).*|\1|p' selftests/cases) \
-	build/selftests/sched_quota)
+	'/^\#/d; s|.*\(build/selftests/[a-z0-9_]*\).*|\1|p' selftests/cases))
 SELFTEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Iinclude/uapi -Wall -Wextra \
 	-Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat-signedness \
 	-pthread
