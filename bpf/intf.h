@@ -128,6 +128,8 @@ struct cosched_event {
 				 * profile */
 	__u32 tgid;		/* POLICY: who wrote; STARVED: the task's */
 	__u32 uid;		/* POLICY: who wrote */
+	__u32 reserved_ppt;	/* POLICY: as in struct cosched_policy */
+	__u32 pad;
 	char comm[16];		/* POLICY: who wrote; STARVED: the task's */
 	char path[COSCHED_PATH_LEN]; /* POLICY: the cgroup, cut when longer */
 };
@@ -143,7 +145,7 @@ struct cosched_limit {
 /* One enabled cgroup: value of map "policies", key is the cgroup's id. */
 struct cosched_policy {
 	__u32 profile;		/* enum cosched_profile */
-	__u32 reserved_ppt;	/* of the machine, see policy/reserve.h */
+	__u32 reserved_ppt;	/* of the machine's CPU time, 1/1000, 0..950 */
 };
 
 /* Why the scheduler ended: written by ops.exit, kind last. */

@@ -22,6 +22,7 @@ static void report_policy(const struct cosched_cgroup_policy_event *policy,
 	ev->tid = bpf_get_current_pid_tgid();
 	ev->tgid = policy->tgid;
 	ev->uid = policy->uid;
+	ev->reserved_ppt = policy->reserved_ppt;
 	bpf_get_current_comm(ev->comm, sizeof(ev->comm));
 	bpf_probe_read_kernel_str(ev->path, sizeof(ev->path), path);
 	bpf_ringbuf_submit(ev, 0);

@@ -33,12 +33,17 @@ usage_errors() {
 	expect 2 'unexpected argument "x"' cosched list x
 	expect 2 'needs arguments: CGROUP' cosched enable
 	expect 2 'needs arguments: CGROUP' cosched disable
-	expect 2 'needs arguments: CGROUP profile' cosched set /a
+	expect 2 'needs arguments: CGROUP SETTING' cosched set /a
 	expect 2 'needs a value \(SECONDS, 1 to 3600\)' cosched stats -i
 	expect 2 '"0" is not a number from 1 to 3600' cosched stats -i 0
 	expect 2 '"1x" is not a number' cosched stats --interval=1x
 	expect 2 'accepted: default, latency' cosched set / profile=fast
 	expect 2 '"nice=1" is not a setting' cosched set / nice=1
+	expect 2 'accepted: profile=NAME, reserved=PERCENT%' cosched set / 5%
+	for share in 5 '' 95.1% 100% 2.55% -1% 5ppt; do
+		expect 2 "\"$share\" is not a share .*accepted: 0% to 95%.*2.5%" \
+			cosched set / profile=batch "reserved=$share"
+	done
 	expect 0 'usage: cosched' cosched help
 	expect 0 'usage: cosched' cosched --help
 	expect 0 'usage: cosched stats' cosched help stats
@@ -70,23 +75,40 @@ without_daemon() {
 	expect 0 'module +version .*ABI 1' cosched status
 }
 
+reserved_shares() {
+	expect 0 '^changed /cosched-cli/a \(profile batch, reserved 2.5%\)$' \
+		cosched set /cosched-cli/a profile=batch reserved=2.5%
+	expect 0 'batch +2.5% +[0-9]+  /cosched-cli/a$' cosched list
+	expect 0 '"reserved_ppt":25[,}]' cosched list --json
+	check "the knob has it" grep -qx 25 \
+		"$knob/cgroups/$(stat -c %i $cgroups/cosched-cli/a)/reserved_ppt"
+	expect 0 'reserved 92.5%' cosched set cosched-cli reserved=92.5%
+	expect 1 'cannot reserve 2.6% .*/cosched-cli/a: others have 92.5%.* 95%' \
+		cosched set /cosched-cli/a profile=latency reserved=2.6%
+	expect_json 1 cosched set /cosched-cli/a reserved=95% --json
+	expect 0 'batch +2.5% ' cosched list
+	expect 0 'reserved 0%' cosched set cosched-cli reserved=0%
+	expect 0 'profile batch, reserved 95%' cosched set /cosched-cli/a reserved=95%
+}
+
 knob_verbs() {
 	mkdir -p $cgroups/cosched-cli/a "$cgroups/$new"
 	echo +cpu > $cgroups/cgroup.subtree_control
 	expect 0 'no cgroup is enabled' cosched list
-	expect 0 '^enabled /cosched-cli \(profile default\)$' \
+	expect 0 '^enabled /cosched-cli \(profile default, reserved 0%\)$' \
 		cosched enable cosched-cli
 	refuse warning
 	expect 1 'enabled already' cosched enable /cosched-cli
 	expect 1 'enabled already' cosched enable $cgroups/cosched-cli/
 	expect 0 'warning: .*echo \+cpu > /sys/fs/cgroup/cosched-cli/cgroup.subtree_control' \
 		cosched enable /cosched-cli/a
-	expect 0 '^changed /cosched-cli/a \(profile latency\)$' \
+	expect 0 '^changed /cosched-cli/a \(profile latency, reserved 0%\)$' \
 		cosched set /cosched-cli/a profile=latency
-	expect 0 'latency +[0-9]+  /cosched-cli/a$' cosched list
+	expect 0 'latency +0% +[0-9]+  /cosched-cli/a$' cosched list
 	check "the knob has it" grep -q latency \
 		"$knob/cgroups/$(stat -c %i $cgroups/cosched-cli/a)/profile"
 	expect_json 0 cosched list --json
+	reserved_shares
 	expect_json 0 cosched set cosched-cli profile=batch --json
 	expect_json 0 cosched -j disable /cosched-cli/a
 	expect 1 'not enabled' cosched disable /cosched-cli/a
@@ -102,6 +124,7 @@ bad_cgroups() {
 	expect 1 'mkdir -p /sys/fs/cgroup/nope' cosched enable nope
 	expect 1 'does not exist' cosched disable nope
 	expect 1 'does not exist' cosched set nope profile=batch
+	expect 1 'does not exist' cosched set nope reserved=5%
 	expect 1 'is not the name of a cgroup' cosched enable ''
 	expect 1 'is not the name of a cgroup' cosched enable ../x
 	expect 1 'is not the name of a cgroup' cosched enable "$(printf 'a\nb')"
@@ -118,6 +141,7 @@ as_user() {
 	expect 1 'not permitted' "${user[@]}" cosched enable cosched-cli/a
 	expect 1 'not permitted' "${user[@]}" cosched disable cosched-cli
 	expect 1 'not permitted' "${user[@]}" cosched set cosched-cli profile=batch
+	expect 1 'not permitted' "${user[@]}" cosched set cosched-cli reserved=1%
 	expect 0 '/cosched-cli' "${user[@]}" cosched list
 	expect 0 'degraded +privileges' "${user[@]}" cosched doctor
 	expect 0 'scheduler +none' "${user[@]}" cosched status

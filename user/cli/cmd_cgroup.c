@@ -139,6 +139,7 @@ static int build_entry(const struct cosched_knob_entry *e, const char *warning,
 		ret, SD_JSON_BUILD_PAIR_STRING("path", e->path),
 		SD_JSON_BUILD_PAIR_UNSIGNED("id", e->id),
 		SD_JSON_BUILD_PAIR_STRING("profile", e->profile),
+		SD_JSON_BUILD_PAIR_UNSIGNED("reserved_ppt", e->reserved_ppt),
 		SD_JSON_BUILD_PAIR_CONDITION(warning && *warning, "warning",
 					     SD_JSON_BUILD_STRING(warning)));
 }
@@ -149,6 +150,7 @@ static int show_target(struct cosched_cli *cli, const struct target *t,
 {
 	_cleanup_json_ cosched_json *v = NULL;
 	struct cosched_knob_entry entry;
+	char reserved[16];
 	int r;
 
 	r = cosched_knob_read(t->id, &entry);
@@ -161,7 +163,10 @@ static int show_target(struct cosched_cli *cli, const struct target *t,
 		r = build_entry(&entry, warning, &v);
 		return cosched_print_json(v, r);
 	}
-	(void)printf("%s %s (profile %s)\n", verb, t->shown, entry.profile);
+	(void)printf("%s %s (profile %s, reserved %s)\n", verb, t->shown,
+		     entry.profile,
+		     cosched_format_share(entry.reserved_ppt, reserved,
+					  sizeof(reserved)));
 	return COSCHED_CLI_OK;
 }
 
@@ -222,14 +227,41 @@ int cosched_cmd_disable(struct cosched_cli *cli, int argc, char **argv)
 	return status;
 }
 
-/* Accepts "profile=NAME"; @ret_profile points into @word. */
-static int parse_setting(const char *word, const char **ret_profile)
+/* What "set" was asked for: files of the cgroup's directory, NULL: not that. */
+struct settings {
+	const char *profile;
+	const char *share;	/* as the user wrote it */
+	unsigned int reserved_ppt;
+};
+
+static int parse_share(const char *text, struct settings *s)
+{
+	char shown[64], most[16];
+
+	if (!cosched_parse_share(text, COSCHED_MOST_RESERVED_PPT,
+				 &s->reserved_ppt)) {
+		s->share = text;
+		return COSCHED_CLI_OK;
+	}
+	(void)cosched_fail(NULL,
+			   "\"%s\" is not a share to reserve; accepted: 0%% to %s, "
+			   "with one decimal at most, such as 2.5%%",
+			   cosched_escape(text, shown, sizeof(shown)),
+			   cosched_format_share(COSCHED_MOST_RESERVED_PPT, most,
+						sizeof(most)));
+	return COSCHED_CLI_USAGE;
+}
+
+/* "profile=NAME" or "reserved=SHARE"; @s will point into @word. */
+static int parse_setting(const char *word, struct settings *s)
 {
 	char shown[256];
 
+	if (!strncmp(word, "reserved=", 9))
+		return parse_share(word + 9, s);
 	cosched_escape(word, shown, sizeof(shown));
 	if (strncmp(word, "profile=", 8)) {
-		(void)cosched_fail("accepted: profile=NAME",
+		(void)cosched_fail("accepted: profile=NAME, reserved=PERCENT%",
 				   "\"%s\" is not a setting", shown);
 		return COSCHED_CLI_USAGE;
 	}
@@ -238,11 +270,33 @@ static int parse_setting(const char *word, const char **ret_profile)
 				   shown + 8, cosched_profile_list());
 		return COSCHED_CLI_USAGE;
 	}
-	*ret_profile = word + 8;
+	s->profile = word + 8;
 	return COSCHED_CLI_OK;
 }
 
-static int fail_set(const struct target *t, const char *profile, int r)
+/* The others have the rest: tell how much that is. */
+static int fail_reserve(const struct target *t, const char *share)
+{
+	_cleanup_free_ struct cosched_knob_entry *entries = NULL;
+	unsigned int others = 0;
+	char taken[16], most[16];
+	size_t i, n = 0;
+
+	(void)cosched_knob_list(&entries, &n);
+	for (i = 0; i < n; i++)
+		if (entries[i].id != t->id)
+			others += entries[i].reserved_ppt;
+	return cosched_fail("see who has it: cosched list",
+			    "cannot reserve %s for cgroup %s: others have %s, "
+			    "all together may have %s",
+			    share, t->shown,
+			    cosched_format_share(others, taken, sizeof(taken)),
+			    cosched_format_share(COSCHED_MOST_RESERVED_PPT, most,
+						 sizeof(most)));
+}
+
+static int fail_set(const struct target *t, const char *file, const char *value,
+		    int r)
 {
 	switch (-r) {
 	case ENOENT:
@@ -257,34 +311,62 @@ static int fail_set(const struct target *t, const char *profile, int r)
 		return cosched_fail("run it as root",
 				    "not permitted to change cgroup %s",
 				    t->shown);
+	case ENOSPC:
+		return fail_reserve(t, value);
 	default:
-		return cosched_fail(NULL, "cannot give cgroup %s the profile %s: %s",
-				    t->shown, profile, strerror(-r));
+		return cosched_fail(NULL, "cannot write %s to %s of cgroup %s: %s",
+				    value, file, t->shown, strerror(-r));
 	}
+}
+
+static int write_setting(const struct target *t, const char *file,
+			 const char *value)
+{
+	char path[128];
+
+	if (!t->id)
+		return -ENOENT;
+	(void)snprintf(path, sizeof(path), COSCHED_KNOB "/cgroups/%llu/%s",
+		       t->id, file);
+	return cosched_file_write(path, value);
+}
+
+/* The share first: it is the one that can be refused for its value. */
+static int write_settings(const struct target *t, const struct settings *s)
+{
+	char ppt[16];
+	int r;
+
+	if (s->share) {
+		(void)snprintf(ppt, sizeof(ppt), "%u", s->reserved_ppt);
+		r = write_setting(t, "reserved_ppt", ppt);
+		if (r)
+			return fail_set(t, "reserved_ppt", s->share, r);
+	}
+	if (s->profile) {
+		r = write_setting(t, "profile", s->profile);
+		if (r)
+			return fail_set(t, "profile", s->profile, r);
+	}
+	return COSCHED_CLI_OK;
 }
 
 int cosched_cmd_set(struct cosched_cli *cli, int argc, char **argv)
 {
-	const char *profile = NULL;
+	struct settings settings = {};
 	struct target t;
-	char path[128];
-	int status, i, r;
+	int status, i;
 
 	/* All settings are checked before the first is written. */
 	for (i = 1; i < argc; i++) {
-		status = parse_setting(argv[i], &profile);
+		status = parse_setting(argv[i], &settings);
 		if (status)
 			return status;
 	}
 	status = find_target(argv[0], &t);
-	if (status)
-		return status;
-	(void)snprintf(path, sizeof(path), COSCHED_KNOB "/cgroups/%llu/profile",
-		       t.id);
-	r = t.id ? cosched_file_write(path, profile) : -ENOENT;
-	if (r)
-		return fail_set(&t, profile, r);
-	return show_target(cli, &t, "changed", NULL);
+	if (!status)
+		status = write_settings(&t, &settings);
+	return status ? status : show_target(cli, &t, "changed", NULL);
 }
 
 static int list_json(const struct cosched_knob_entry *entries, size_t n)
@@ -310,7 +392,7 @@ static int list_json(const struct cosched_knob_entry *entries, size_t n)
 int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv)
 {
 	_cleanup_free_ struct cosched_knob_entry *entries = NULL;
-	char shown[PATH_MAX];
+	char shown[PATH_MAX], reserved[16];
 	size_t i, n = 0;
 	int r;
 
@@ -328,10 +410,13 @@ int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv)
 		(void)puts("no cgroup is enabled");
 		return COSCHED_CLI_OK;
 	}
-	(void)printf("%s%-12s %10s  %s%s\n", cosched_color(COSCHED_BOLD),
-		     "PROFILE", "ID", "CGROUP", cosched_color(COSCHED_PLAIN));
+	(void)printf("%s%-12s %8s %10s  %s%s\n", cosched_color(COSCHED_BOLD),
+		     "PROFILE", "RESERVED", "ID", "CGROUP",
+		     cosched_color(COSCHED_PLAIN));
 	for (i = 0; i < n; i++)
-		(void)printf("%-12s %10llu  %s\n", entries[i].profile,
+		(void)printf("%-12s %8s %10llu  %s\n", entries[i].profile,
+			     cosched_format_share(entries[i].reserved_ppt,
+						  reserved, sizeof(reserved)),
 			     entries[i].id,
 			     cosched_escape(entries[i].path, shown,
 					    sizeof(shown)));

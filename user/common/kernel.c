@@ -67,6 +67,7 @@ const char *cosched_module_problem(const struct cosched_module_state *state)
 int cosched_knob_read(__u64 id, struct cosched_knob_entry *ret_entry)
 {
 	char path[128];
+	__u64 ppt;
 	int ret;
 
 	(void)snprintf(path, sizeof(path), COSCHED_KNOB "/cgroups/%llu/path",
@@ -80,6 +81,12 @@ int cosched_knob_read(__u64 id, struct cosched_knob_entry *ret_entry)
 				sizeof(ret_entry->profile));
 	if (ret < 0)
 		return ret;
+	(void)snprintf(path, sizeof(path),
+		       COSCHED_KNOB "/cgroups/%llu/reserved_ppt", id);
+	ret = cosched_file_read_u64(path, &ppt);
+	if (ret < 0)
+		return ret;
+	ret_entry->reserved_ppt = (unsigned int)ppt;
 	ret_entry->id = id;
 	return 0;
 }

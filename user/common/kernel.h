@@ -48,11 +48,15 @@ void cosched_module_read(struct cosched_module_state *ret_state);
  */
 const char *cosched_module_problem(const struct cosched_module_state *state);
 
+/* What all enabled cgroups may reserve together, in 1/1000 of the machine. */
+#define COSCHED_MOST_RESERVED_PPT	950
+
 /* One enabled cgroup. */
 struct cosched_knob_entry {
 	__u64 id;
 	char path[4096];
 	char profile[32];
+	unsigned int reserved_ppt;	/* of the machine, 1/1000 */
 };
 
 /*

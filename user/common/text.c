@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Text for people: escaping of foreign strings, durations. Pure. */
+/* Text for people: escaping of foreign strings, durations, shares. Pure. */
 #include "common/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 char *cosched_escape(const char *in, char *out, size_t size)
@@ -58,5 +59,40 @@ char *cosched_format_age(__u64 seconds, char *out, size_t size)
 		(void)snprintf(out, size, "%lluh %02llum", h, m % 60);
 	else
 		(void)snprintf(out, size, "%llud %02lluh", d, h % 24);
+	return out;
+}
+
+int cosched_parse_share(const char *in, unsigned int most,
+			unsigned int *ret_ppt)
+{
+	unsigned int whole = 0, tenths = 0;
+	const char *p = in;
+
+	/* Bounded long before it could overflow: any of six digits is large. */
+	for (; *p >= '0' && *p <= '9'; p++)
+		if (whole < 100000)
+			whole = whole * 10 + (unsigned int)(*p - '0');
+	if (p == in)
+		return -EINVAL;
+	if (*p == '.') {
+		if (p[1] < '0' || p[1] > '9')
+			return -EINVAL;
+		tenths = (unsigned int)(p[1] - '0');
+		p += 2;
+	}
+	if (*p != '%' || p[1])
+		return -EINVAL;
+	if (whole * 10 + tenths > most)
+		return -ERANGE;
+	*ret_ppt = whole * 10 + tenths;
+	return 0;
+}
+
+char *cosched_format_share(unsigned int ppt, char *out, size_t size)
+{
+	if (ppt % 10)
+		(void)snprintf(out, size, "%u.%u%%", ppt / 10, ppt % 10);
+	else
+		(void)snprintf(out, size, "%u%%", ppt / 10);
 	return out;
 }

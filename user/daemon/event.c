@@ -40,6 +40,10 @@ static int format_policy(const struct cosched_event *ev, const char *comm,
 	n = snprintf(text->message, sizeof(text->message),
 		     "audit: %s cgroup=%s id=%llu profile=%s", text->action,
 		     text->cgroup, ev->cgroup_id, name ? name : "unknown");
+	if (ev->reserved_ppt)
+		n += snprintf(text->message + n,
+			      sizeof(text->message) - (size_t)n, " reserved=%u",
+			      ev->reserved_ppt);
 	/* A removal has no author: the kernel noticed that it is gone. */
 	if (action != COSCHED_POLICY_REMOVE)
 		(void)snprintf(text->message + n, sizeof(text->message) - (size_t)n,

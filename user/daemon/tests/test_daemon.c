@@ -59,6 +59,11 @@ static void test_events(void)
 			      "audit: enable cgroup=/a id=42 profile=latency "
 			      "uid=1000 pid=7 comm=ev\\x0ail"),
 	      "audit line: %s", text.message);
+	ev.reserved_ppt = 25;
+	CHECK(cosched_event_format(&ev, sizeof(ev), &text) == 1 &&
+		      strstr(text.message, "profile=latency reserved=25 uid=1000"),
+	      "a reserved share: %s", text.message);
+	ev.reserved_ppt = 0;
 	ev.value = (__u64)COSCHED_POLICY_REMOVE << 32;
 	CHECK(cosched_event_format(&ev, sizeof(ev), &text) == 1 &&
 		      !strcmp(text.message,
