@@ -221,7 +221,7 @@ __noinline int group_resolve_policy(u32 index)
 	}
 	g->params = policy == NO_POLICY ? COSCHED_PARAMS_PLAIN : policy;
 	g->class = policy == NO_POLICY ? COSCHED_CLASS_PLAIN :
-					 COSCHED_CLASS_ENABLED;
+					 COSCHED_CLASS_PROFILE + policy;
 	g->limited = limited;
 	g->reserve = policy == NO_POLICY ? 0 : reserve;
 	g->policy_seen = seen;

@@ -57,8 +57,9 @@ struct cosched_topology {
 enum cosched_class {
 	COSCHED_CLASS_KTHREAD,	/* kernel threads */
 	COSCHED_CLASS_PLAIN,	/* tasks of cgroups that are not enabled */
-	COSCHED_CLASS_ENABLED,	/* tasks of enabled cgroups */
-	COSCHED_NR_CLASSES,
+	COSCHED_CLASS_PROFILE,	/* tasks of enabled cgroups: one class for each
+				 * profile, in the order of enum cosched_profile */
+	COSCHED_NR_CLASSES = COSCHED_CLASS_PROFILE + 4,
 };
 
 /*

@@ -174,9 +174,9 @@ listens() {
 	cosched status --json | grep -q '"state":"listening"'
 }
 
-policy_of() { # PROFILE: of our cgroup, in the scheduler's own map
+policy_of() { # PROFILE RESERVED: of our cgroup, in the scheduler's own map
 	bpftool -j map dump name policies |
-		grep -q "\"key\":$(stat -c %i $cgroups/cosched-d),\"value\":{\"profile\":$1,"
+		grep -q "\"key\":$(stat -c %i $cgroups/cosched-d),\"value\":{\"profile\":$1,\"reserved_ppt\":$2}"
 }
 
 test_module() {
@@ -193,19 +193,26 @@ test_module() {
 	check "enable" cosched enable cosched-d
 	check "the audit line" wait_for 10 has_said \
 		'audit: enable cgroup=/cosched-d id=[0-9]+ profile=default uid=0 pid=[0-9]+ comm=cosched$'
-	check "the scheduler has it" wait_for 10 policy_of 0
+	check "the scheduler has it" wait_for 10 policy_of 0 0
 	check "by hand, too" sh -c \
 		"echo latency > $knob/cgroups/$(stat -c %i $cgroups/cosched-d)/profile"
-	check "the scheduler has it" wait_for 10 policy_of 1
+	check "the scheduler has it" wait_for 10 policy_of 1 0
 	check "the audit line" wait_for 10 has_said \
 		'audit: change cgroup=/cosched-d .*profile=latency .*comm=sh$'
 	sh -c "echo \$\$ > $cgroups/cosched-d/cgroup.procs && sleep 0.2 && sleep 0.2"
-	expect 0 'enabled +[1-9]' cosched stats
+	expect 0 'latency +[1-9]' cosched stats
+	refuse '(default|throughput|batch) +[0-9]'
+	expect 0 'p99:plain +p99:latency' cosched stats -i 1 -n 1
+	refuse 'p99:(kthread|default|throughput|batch)'
+	check "a reserved share" cosched set cosched-d reserved=2.5%
+	check "the scheduler has it" wait_for 10 policy_of 1 25
+	check "the audit line" wait_for 10 has_said \
+		'audit: change cgroup=/cosched-d .*profile=latency reserved=25 uid=0 .*comm=cosched$'
 	stop
 	check "rmmod is possible, cgroups stay enabled" \
 		[ "$(cat /sys/module/cosched/refcnt)" -eq 0 ]
 	start
-	check "what was enabled is learnt at start" wait_for 10 policy_of 1
+	check "what was enabled is learnt at start" wait_for 10 policy_of 1 25
 	check "and that is no change" says 0 'audit:'
 	rmdir $cgroups/cosched-d
 	check "a removed cgroup" wait_for 10 has_said 'audit: remove cgroup=/cosched-d'
@@ -280,7 +287,8 @@ test_clients() {
 	expect 1 'MethodNotFound' varlinkctl call $address io.cosched.Stop '{}'
 	expect_json 0 cosched stats --json
 	expect 0 'starved +0 ' cosched stats
-	expect 0 'p99plain' cosched stats -i 1 -n 2
+	expect 0 'of [1-9][0-9]* dispatch sources:' cosched stats
+	expect 0 'p99:plain' cosched stats -i 1 -n 2
 	mkdir "$cgroups/cosched-limited"
 	echo "10000 100000" > "$cgroups/cosched-limited/cpu.max"
 	sh -c "echo \$\$ > $cgroups/cosched-limited/cgroup.procs
@@ -293,6 +301,8 @@ test_clients() {
 	rmdir $cgroups/cosched-limited
 	check "a removed cgroup has none" wait_for 10 has_no_limits
 	expect_json 0 cosched stats -i 1 -n 1 --json
+	expect 0 '"throttle_rate":.*"counter_rates":\{"switch":' \
+		cosched stats -i 1 -n 1 --json
 	expect 1 'not permitted to talk' setpriv --reuid 1000 --regid 1000 \
 		--clear-groups cosched stats
 	check "hostile clients" python3 selftests/daemon.py clients "$daemon"

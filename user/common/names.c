@@ -50,11 +50,10 @@ _Static_assert(COSCHED_ARRAY_SIZE(counters) == COSCHED_NR_STATS,
 static const char *const classes[] = {
 	[COSCHED_CLASS_KTHREAD] = "kthread",
 	[COSCHED_CLASS_PLAIN] = "plain",
-	[COSCHED_CLASS_ENABLED] = "enabled",
 };
 
-_Static_assert(COSCHED_ARRAY_SIZE(classes) == COSCHED_NR_CLASSES,
-	       "every class has a name");
+_Static_assert(COSCHED_ARRAY_SIZE(classes) == COSCHED_CLASS_PROFILE,
+	       "every class that is not a profile's has a name");
 
 static const char *const profiles[] = {
 	[COSCHED_PROFILE_DEFAULT] = "default",
@@ -65,6 +64,8 @@ static const char *const profiles[] = {
 
 _Static_assert(COSCHED_ARRAY_SIZE(profiles) == COSCHED_NR_PROFILES,
 	       "every profile has a name");
+_Static_assert(COSCHED_NR_CLASSES - COSCHED_CLASS_PROFILE == COSCHED_NR_PROFILES,
+	       "every profile has a class");
 
 static const char *const actions[] = {
 	[COSCHED_POLICY_ENABLE] = "enable",
@@ -100,7 +101,9 @@ const char *cosched_counter_help(unsigned int counter)
 
 const char *cosched_class_name(unsigned int class)
 {
-	return classes[class];
+	return class < COSCHED_CLASS_PROFILE ?
+		       classes[class] :
+		       profiles[class - COSCHED_CLASS_PROFILE];
 }
 
 const char *cosched_profile_name(unsigned int profile)

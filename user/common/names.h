@@ -23,7 +23,7 @@ const char *cosched_counter_name(unsigned int counter);
 /* What it counts, a phrase for tables. Same range. */
 const char *cosched_counter_help(unsigned int counter);
 
-/* Name of a class, 0 <= @class < COSCHED_NR_CLASSES. */
+/* Name of a class, that of the profile for a profile's, 0 <= @class < COSCHED_NR_CLASSES. */
 const char *cosched_class_name(unsigned int class);
 
 /* Name of a profile, NULL for a number that this version does not know. */

@@ -42,7 +42,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	Class,
-	COMMENT("kthread, plain (tasks of cgroups that are not enabled), enabled"),
+	COMMENT("kthread, plain (tasks of cgroups that are not enabled), and for "
+		"those that are their profile: default, latency, throughput, "
+		"batch"),
 	FIELD(name, STRING),
 	COMMENT("Waits for a CPU that have ended"),
 	FIELD(count, INT),

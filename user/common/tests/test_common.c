@@ -132,6 +132,13 @@ static void test_names(void)
 			dup += !strcmp(cosched_counter_name(i),
 				       cosched_counter_name(j));
 	CHECK(!dup, "counter names differ");
+	for (dup = 0, i = 0; i < COSCHED_NR_CLASSES; i++)
+		for (j = 0; j < i; j++)
+			dup += !strcmp(cosched_class_name(i),
+				       cosched_class_name(j));
+	CHECK(!dup, "class names differ");
+	CHECK(!strcmp(cosched_class_name(COSCHED_NR_CLASSES - 1), "batch"),
+	      "a profile's class");
 	CHECK(cosched_profile_by_name("latency") == COSCHED_PROFILE_LATENCY,
 	      "profile by name");
 	CHECK(cosched_profile_by_name("Latency") == -EINVAL, "exact names");
@@ -173,6 +180,41 @@ static void test_text(void)
 		      !strcmp(cosched_format_age(90000, out, sizeof(out)),
 			      "1d 01h"),
 	      "ages");
+}
+
+static void test_shares(void)
+{
+	static const struct {
+		const char *in;
+		int ret;
+		unsigned int ppt;
+	} cases[] = {
+		{ "0%", 0, 0 },		{ "5%", 0, 50 },
+		{ "2.5%", 0, 25 },	{ "0.1%", 0, 1 },
+		{ "95.0%", 0, 950 },	{ "007%", 0, 70 },
+		{ "95.1%", -ERANGE, 0 }, { "100%", -ERANGE, 0 },
+		{ "99999999999999999999%", -ERANGE, 0 },
+		{ "", -EINVAL, 0 },	{ "%", -EINVAL, 0 },
+		{ "5", -EINVAL, 0 },	{ "2.55%", -EINVAL, 0 },
+		{ ".5%", -EINVAL, 0 },	{ "5.%", -EINVAL, 0 },
+		{ "-1%", -EINVAL, 0 },	{ "5%%", -EINVAL, 0 },
+		{ " 5%", -EINVAL, 0 },	{ "25ppt", -EINVAL, 0 },
+	};
+	char out[16];
+	size_t i;
+
+	for (i = 0; i < COSCHED_ARRAY_SIZE(cases); i++) {
+		unsigned int ppt = 7777;
+		int ret = cosched_parse_share(cases[i].in, 950, &ppt);
+
+		CHECK(ret == cases[i].ret && ppt == (ret ? 7777 : cases[i].ppt),
+		      "share '%s': %d, %u", cases[i].in, ret, ppt);
+	}
+	CHECK(!strcmp(cosched_format_share(25, out, sizeof(out)), "2.5%") &&
+		      !strcmp(cosched_format_share(950, out, sizeof(out)),
+			      "95%") &&
+		      !strcmp(cosched_format_share(0, out, sizeof(out)), "0%"),
+	      "shares as text");
 }
 
 static void test_cmdline(void)
@@ -246,6 +288,7 @@ int main(void)
 	test_percentiles();
 	test_names();
 	test_text();
+	test_shares();
 	test_cmdline();
 	test_options();
 	return check_done();
