@@ -10,7 +10,7 @@ SELFTEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Iinclude/uapi -Wall -Wextra 
 	-pthread
 selftest-common := $(patsubst selftests/%.c,build/selftests/%.o, \
 	$(addprefix selftests/,tap.c util.c device.c tracing.c scheduler.c \
-	ideal.c load.c))
+	ideal.c load.c witness.c))
 layout-printers := build/selftests/uapi_layout build/selftests/uapi_layout_go
 
 build/selftests/%.o: selftests/%.c selftests/selftests.mk

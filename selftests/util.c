@@ -52,6 +52,16 @@ ssize_t file_read(const char *path, char *buf, size_t size)
 	return n < 0 ? -errno : (ssize_t)got;
 }
 
+void must_online(int cpu, bool online)
+{
+	char path[64];
+	int err;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	err = file_write(path, online ? "1" : "0");
+	REQUIRE(!err, "%s: %s", path, strerror(-err));
+}
+
 long long must_read_number(const char *path)
 {
 	char text[64], *end;

@@ -25,6 +25,9 @@ ssize_t file_read(const char *path, char *buf, size_t size);
 /* The number that a file holds. */
 long long must_read_number(const char *path);
 
+/* Hot plug. */
+void must_online(int cpu, bool online);
+
 /* Poll until @is_so(@arg) or @ms have passed; returns what it said last. */
 bool wait_for(bool (*is_so)(void *arg), void *arg, int ms);
 bool wait_gone(const char *path, int ms);
