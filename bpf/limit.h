@@ -10,13 +10,6 @@
 #include "maps.h"
 #include "policy/quota.h"
 
-/*
- * Held back for that long altogether, a task runs for a slice whatever its
- * group owes: a tiny quota shared by many must not make one of them wait until
- * the kernel's watchdog takes the scheduler from everybody.
- */
-#define HELD_MOST_NS	(8000 * MS)
-
 /* cpu.max or cpu.max.burst was written; times in us, quota ~0: none. */
 static void limit_set(u32 index, u64 period_us, u64 quota_us, u64 burst_us)
 {
@@ -141,7 +134,7 @@ static bool is_unlimited(const struct task_struct *p, const struct task_ctx *t,
 			 u64 now)
 {
 	return p->flags & PF_KTHREAD || is_exiting(p) || is_rcu_reader(p) ||
-	       (t->held_ns && now - t->held_ns > HELD_MOST_NS);
+	       (t->held_ns && now - t->held_ns > held_most_ns);
 }
 
 /* Time until the quotas over @p let it run, 0: now. */

@@ -35,6 +35,14 @@ struct cosched_exit exit_info SEC(".data.exit");
 /* A task that waits longer counts as starved. */
 const volatile __u64 starve_ns = 5000 * MS;
 
+/*
+ * Held back by quotas for that long altogether, a task runs for a slice whatever
+ * its group owes: a tiny quota shared by many must not make one of them wait
+ * until the kernel's watchdog takes the scheduler from everybody. The loader
+ * keeps it in proportion to the watchdog's timeout.
+ */
+const volatile __u64 held_most_ns = 8000 * MS;
+
 /* Only for the loader: it sets the flag in the ops table to match. */
 const volatile bool switch_partial;
 
@@ -46,7 +54,7 @@ const volatile bool switch_partial;
 #define DSQ_HELD	0x40000ULL
 
 struct task_ctx {
-	u64 runnable_ns;	/* since when it waits for a CPU */
+	u64 runnable_ns;	/* since when it waits for a CPU, or did */
 	u64 held_ns;		/* since when a quota holds it back, 0: not */
 	u64 exec_ns;		/* CPU time already charged */
 	u64 vtime;		/* its own virtual time, see policy/vtime.h */

@@ -235,24 +235,39 @@ static void enqueue(struct task_struct *p, struct task_ctx *t, u64 flags)
 /* How many waiting tasks that may not use this CPU are looked past. */
 #define HEAD_SCAN	16
 
+/* Since when @p waits. */
+static u64 waits_since(struct task_struct *p)
+{
+	const struct task_ctx *t = task_of(p);
+
+	return t ? t->runnable_ns : 0;
+}
+
+/* The first of those who wait in a queue. */
+struct head {
+	u64 key;
+	u64 since_ns;		/* when it became runnable, or was preempted */
+};
+
 /*
- * Key of the first task in @dsq that may run on @cpu; false: there is none, or
- * not among the first few, which happens with queues of other shards only.
- * Whose group has used up its quota since he was queued is held on the way.
+ * The first task in @dsq that may run on @cpu; false: there is none, or not
+ * among the first few, which happens with queues of other shards only. Whose
+ * group has used up its quota since he was queued is held on the way.
  */
-__noinline bool head_key(u64 dsq, s32 cpu, u64 *ret_key)
+__noinline bool find_head(u64 dsq, s32 cpu, struct head *ret_head)
 {
 	struct task_struct *p;
 	u32 seen = 0;
 	u64 until;
 
-	if (!ret_key || scx_bpf_dsq_nr_queued(dsq) <= 0)
+	if (!ret_head || scx_bpf_dsq_nr_queued(dsq) <= 0)
 		return false;
 	bpf_for_each(scx_dsq, p, dsq, 0) {
 		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
 			until = nr_limits ? hold_waiting(p, cpu) : 0;
 			if (!until) {
-				*ret_key = p->scx.dsq_vtime;
+				ret_head->key = p->scx.dsq_vtime;
+				ret_head->since_ns = waits_since(p);
 				return true;
 			}
 			dsq_move_vtime(p, DSQ_HELD | shard_index(cpu), until);
@@ -268,7 +283,24 @@ struct choice {
 	u64 key;		/* of the best so far */
 	u64 dsq;		/* its queue, 0: nothing found */
 	enum cosched_counter source;
+	bool overdue;		/* has waited too long to be compared */
 };
+
+/*
+ * A CPU's own queue, which nobody else serves, gets a slice at least that often
+ * while somebody waits there: others may be behind their clock for good, further
+ * than what is in an own queue ever counts as.
+ */
+#define OWN_WAIT_NS	(200 * MS)
+
+static bool is_overdue(s32 cpu, u64 since_ns)
+{
+	const struct cpu_ctx *c = cpu_at(cpu);
+	u64 now = clock_now();
+
+	return c && vtime_before(since_ns + OWN_WAIT_NS, now) &&
+	       vtime_before(c->own_ns + OWN_WAIT_NS, now);
+}
 
 /*
  * Let the clock of a CPU's shard pass; @c: the first of those who wait there. A
@@ -296,13 +328,16 @@ __noinline int pass_time(struct cpu_ctx *cpu __arg_nonnull,
 __noinline int consider_own(struct choice *c __arg_nonnull, s32 cpu, u64 now)
 {
 	u64 dsq = DSQ_CPU | cpu;
-	u64 key;
+	struct head head = {};
 
-	if (!head_key(dsq, cpu, &key))
+	if (!find_head(dsq, cpu, &head))
 		return 0;
-	if (c->dsq && vtime_before(c->key, own_key(key, now, nr_cpus())))
+	c->overdue = !is_urgent_key(c->dsq ? c->key : now, now) &&
+		     is_overdue(cpu, head.since_ns);
+	if (c->dsq && !c->overdue &&
+	    vtime_before(c->key, own_key(head.key, now, nr_cpus())))
 		return 0;
-	c->key = key;
+	c->key = head.key;
 	c->dsq = dsq;
 	c->source = COSCHED_STAT_LOCAL;
 	return 0;
@@ -313,14 +348,14 @@ __noinline int consider_shard(struct choice *c __arg_nonnull, u32 shard,
 			      s32 cpu, u64 lead, enum cosched_counter source)
 {
 	u64 dsq = DSQ_SHARD | shard;
-	u64 key;
+	struct head head = {};
 
-	if (!head_key(dsq, cpu, &key))
+	if (!find_head(dsq, cpu, &head))
 		return 0;
 	if (c->dsq &&
-	    !vtime_before(key + lead, rival_key(c->key, c->dsq, dsq)))
+	    !vtime_before(head.key + lead, rival_key(c->key, c->dsq, dsq)))
 		return 0;
-	c->key = key + lead;
+	c->key = head.key + lead;
 	c->dsq = dsq;
 	c->source = source;
 	return 0;
@@ -375,6 +410,8 @@ __noinline bool keep_running(struct task_struct *prev __arg_trusted,
 		return false;
 	account(prev, t, g, ctx);
 	if (task_wait(prev, t, g, group_index_of(t)))
+		return false;
+	if (c->overdue)
 		return false;
 	if (c->dsq) {
 		set_key(t, g, dsq_of(prev, cpu), false);
@@ -438,7 +475,8 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 	consider_shard(&c, here->shard, cpu, 0, COSCHED_STAT_SHARD);
 	pass_time(ctx, sc, here->shard, &c);
 	consider_own(&c, cpu, sc->task_now);
-	consider_others(&c, cpu, ctx, sc->task_now, here);
+	if (!c.overdue)
+		consider_others(&c, cpu, ctx, sc->task_now, here);
 	if (prev && keep_running(prev, &c, cpu, ctx, sc))
 		return;
 	if (c.dsq && dsq_move_to_local(c.dsq)) {
@@ -450,6 +488,7 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 	/* Nothing left at all: on with the runner, or it would be queued with
 	 * nobody to look for it. */
 	c.dsq = 0;
+	c.overdue = false;
 	if (prev)
 		keep_running(prev, &c, cpu, ctx, sc);
 }

@@ -65,6 +65,17 @@ SHAPE(confined_beside_free,
 	{ .name = "b", .weight = 100, .tasks = 4, .nr_cpus = 4 },
 	{ .name = "free", .weight = 100, .tasks = 8 })
 
+/* Whole groups that get less than they deserve, for ever, beside one task that
+ * has to run where they do: none of them may wait for good. */
+SHAPE(pinned_beside_confined,
+	{ .name = "pinned", .weight = 100, .tasks = 1, .cpu = 0, .nr_cpus = 1,
+	  .slack = 0.05 },
+	{ .name = "a", .weight = 100, .tasks = 8, .cpu = 0, .nr_cpus = 4,
+	  .slack = 0.05 },
+	{ .name = "b", .weight = 100, .tasks = 8, .cpu = 0, .nr_cpus = 4,
+	  .slack = 0.05 },
+	{ .name = "free", .weight = 100, .tasks = 8, .slack = 0.05 })
+
 SHAPE(fewer_tasks_than_cpus,
 	{ .name = "a", .weight = 100, .tasks = 3 },
 	{ .name = "b", .weight = 10000, .tasks = 4 })

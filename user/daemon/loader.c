@@ -148,11 +148,17 @@ static int set_topology(struct cosched_bpf *skel, char *err, size_t err_size)
 	return 0;
 }
 
+/* Two fifths of the watchdog's time: room for the slice and for the wait after. */
+#define HELD_NS_PER_MS	400000ULL
+
 static void set_parameters(struct cosched_bpf *skel,
 			   const struct cosched_loader_config *config)
 {
-	if (config->timeout_ms)
+	if (config->timeout_ms) {
 		skel->struct_ops.cosched_ops->timeout_ms = config->timeout_ms;
+		skel->rodata->held_most_ns = (__u64)config->timeout_ms *
+					     HELD_NS_PER_MS;
+	}
 	if (config->slice_ns) {
 		struct cosched_params *params = skel->data_params->params;
 
