@@ -28,7 +28,7 @@
 
 #define MAX_CLIENTS		64
 #define MAX_CLIENTS_PER_USER	16
-#define SILENCE_US		30000000ULL
+#define SILENCE_US		10000000ULL
 
 typedef sd_json_variant json;
 
