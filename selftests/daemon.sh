@@ -22,7 +22,7 @@ cgroups=/sys/fs/cgroup
 knob=/sys/kernel/cosched
 scx=/sys/kernel/sched_ext
 socket=/run/cosched/io.cosched
-log=build/selftests/coschedd.log
+log=${LOG:-build/selftests/log}/coschedd.log
 pins=/sys/fs/bpf/cosched-test
 daemon=''
 

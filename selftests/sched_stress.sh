@@ -28,7 +28,7 @@ cleanup() {
 }
 
 start() {
-	coschedd --foreground --no-restart > build/selftests/log/coschedd.log 2>&1 &
+	coschedd --foreground --no-restart > "${LOG:-build/selftests/log}/coschedd.log" 2>&1 &
 	daemon=$!
 	wait_for 120 is_state enabled
 	verdict $? "the scheduler is enabled"

@@ -17,7 +17,6 @@
 #define STATE		"/sys/kernel/sched_ext/state"
 #define DAEMON		"build/bin/coschedd"
 #define COMMAND		"build/bin/cosched"
-#define DAEMON_LOG	"build/selftests/log/coschedd.log"
 #define LOAD_MS		120000
 
 static pid_t daemon_pid;
@@ -34,12 +33,23 @@ static bool is_state(void *wanted)
 	return !strcmp(state, wanted);
 }
 
+/* What the daemon says; each VM has its own folder, as two may run at a time. */
+static const char *daemon_log(void)
+{
+	static char path[256];
+	const char *folder = getenv("LOG");
+
+	snprintf(path, sizeof(path), "%s/coschedd.log",
+		 folder ? folder : "build/selftests/log");
+	return path;
+}
+
 static bool has_settled(void *arg)
 {
 	static char log[16384];
 
 	(void)arg;
-	return file_read(DAEMON_LOG, log, sizeof(log)) > 0 &&
+	return file_read(daemon_log(), log, sizeof(log)) > 0 &&
 	       (strstr(log, "listening to its knob") ||
 		strstr(log, "is not loaded"));
 }
@@ -70,7 +80,7 @@ static void must_start(const char *option)
 	daemon_pid = fork();
 	REQUIRE(daemon_pid >= 0, "fork: %m");
 	if (!daemon_pid) {
-		int out = open(DAEMON_LOG, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+		int out = open(daemon_log(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		dup2(out, STDOUT_FILENO);
@@ -93,10 +103,10 @@ static void must_load(const char *option)
 	}
 	must_start(option);
 	REQUIRE(scheduler_becomes("enabled", LOAD_MS),
-		"not enabled after %d ms, see " DAEMON_LOG, LOAD_MS);
+		"not enabled after %d ms, see %s", LOAD_MS, daemon_log());
 	/* Loading its last program takes CPU time, too. */
 	REQUIRE(wait_for(has_settled, NULL, LOAD_MS),
-		"neither hears the knob nor says why, see " DAEMON_LOG);
+		"neither hears the knob nor says why, see %s", daemon_log());
 }
 
 void must_load_scheduler(void)
