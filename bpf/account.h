@@ -24,9 +24,10 @@ static u32 shard_index(s32 cpu)
 	return topo ? topo->shard : 0;
 }
 
+/* How many CPUs share the work: what is offline stretches no time. */
 static u32 nr_cpus(void)
 {
-	return topology.nr_cpus ? topology.nr_cpus : 1;
+	return topology.nr_online ? topology.nr_online : 1;
 }
 
 /* Shares follow from who is active now: never kept for longer than a switch. */
@@ -96,7 +97,8 @@ __noinline bool is_restricted(const struct task_struct *p __arg_trusted,
 
 	if (!st || is_pinned(p))
 		return true;
-	if (p->nr_cpus_allowed >= (int)topology.nr_cpus)
+	/* Masks have offline CPUs in them, as many as are possible. */
+	if (p->nr_cpus_allowed >= (int)topology.nr_possible)
 		return false;
 	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
 		if (i >= st->nr_cpus)

@@ -129,6 +129,19 @@ static inline bool is_migration_disabled(const struct task_struct *p)
 	return p->migration_disabled;
 }
 
+/*
+ * Condition of a loop that ends by itself, of which the verifier need not be
+ * told when: it looks at one round, where it would follow a counter through
+ * all of them. The kernel ends it after millions of rounds.
+ */
+static __always_inline bool may_loop(void)
+{
+	asm goto("may_goto %l[out]" : : : : out);
+	return true;
+out:
+	return false;
+}
+
 #define SIGNAL_GROUP_EXIT	0x00000004
 
 /* Killed, or ending by itself. */

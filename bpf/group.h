@@ -76,7 +76,7 @@ static int group_apply(struct group *g, struct group *parent, u32 weight)
  */
 __noinline int group_activate(u32 index)
 {
-	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+	do {
 		struct group *g = group_at(index);
 		struct group *parent;
 
@@ -86,13 +86,13 @@ __noinline int group_activate(u32 index)
 		parent = group_at(index);
 		if (!parent || group_apply(g, parent, group_weight(g)) <= 0)
 			return 0;
-	}
+	} while (may_loop());
 	return 0;
 }
 
 __noinline int group_deactivate(u32 index)
 {
-	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+	do {
 		struct group *g = group_at(index);
 		struct group *parent;
 		int change;
@@ -111,7 +111,7 @@ __noinline int group_deactivate(u32 index)
 			group_activate(index);
 		if (change >= 0)
 			return 0;
-	}
+	} while (may_loop());
 	return 0;
 }
 
@@ -158,7 +158,7 @@ __noinline u64 group_share(u32 index)
 	share = share_of(SHARE_ONE, g->own_weight,
 			 g->own_weight + g->active_weight);
 
-	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+	do {
 		const struct group *parent = group_at(g->parent);
 
 		if (!parent || parent == g)
@@ -166,7 +166,7 @@ __noinline u64 group_share(u32 index)
 		share = share_of(share, g->applied,
 				 parent->own_weight + parent->active_weight);
 		g = parent;
-	}
+	} while (may_loop());
 	return share;
 }
 
@@ -209,7 +209,7 @@ __noinline int group_resolve_policy(u32 index)
 
 	if (!g)
 		return 0;
-	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH; i++) {
+	do {
 		if (policy == NO_POLICY) {
 			policy = group_own_policy(index);
 			reserve = index;
@@ -218,7 +218,7 @@ __noinline int group_resolve_policy(u32 index)
 		if (!index)
 			break;
 		index = group_parent(index);
-	}
+	} while (may_loop());
 	g->params = policy == NO_POLICY ? COSCHED_PARAMS_PLAIN : policy;
 	g->class = policy == NO_POLICY ? COSCHED_CLASS_PLAIN :
 					 COSCHED_CLASS_PROFILE + policy;

@@ -33,8 +33,11 @@ static void arm_release(u32 shard, u64 when, u64 now)
 	bpf_timer_start(&rt->timer, when > now ? when - now : 1, 0);
 }
 
-/* When to ask again for @p, which has to wait for @wait from now. */
-static u64 hold_until(struct task_ctx *t, s32 cpu, u64 wait)
+/*
+ * When to ask again for the task of @t, which has to wait for @wait from now.
+ * Not static: the verifier then looks at it once.
+ */
+__noinline u64 hold_until(struct task_ctx *t __arg_nonnull, s32 cpu, u64 wait)
 {
 	u64 now = clock_now();
 

@@ -20,7 +20,6 @@
 #define COSCHED_SHARD_CPUS	8	/* a queue never serves more CPUs */
 #define COSCHED_MAX_SHARDS	256
 #define COSCHED_MAX_CGROUPS	8192	/* more share the root's slot */
-#define COSCHED_MAX_CGROUP_DEPTH 16	/* shares look no further up */
 #define COSCHED_PATH_LEN	256
 
 /*
@@ -45,7 +44,10 @@ struct cosched_shard {
 };
 
 struct cosched_topology {
-	__u32 nr_cpus;		/* possible CPUs, at most COSCHED_MAX_CPUS */
+	__u32 nr_cpus;		/* highest possible CPU, plus one; at most
+				 * COSCHED_MAX_CPUS */
+	__u32 nr_possible;	/* CPUs that may ever be there */
+	__u32 nr_online;	/* and those in shards, which share the work */
 	__u32 nr_shards;	/* 0: not filled */
 	__u32 nr_llcs;
 	__u32 nr_nodes;

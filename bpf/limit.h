@@ -50,7 +50,7 @@ __noinline u32 group_parent(u32 index)
 /* A task of the group at @index used @ns. */
 __noinline int limit_charge(u32 index, u64 ns)
 {
-	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH && index; i++) {
+	while (index && may_loop()) {
 		struct cosched_limit *l = limit_at(index);
 
 		if (l)
@@ -98,7 +98,7 @@ __noinline u64 limit_wait(u32 index, u64 now)
 {
 	u64 longest = 0;
 
-	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH && index; i++) {
+	while (index && may_loop()) {
 		u64 wait = limit_wait_at(index, now);
 
 		if (wait > longest)
@@ -116,13 +116,13 @@ __noinline u64 limit_slice_at(u32 index, u64 slice_ns)
 
 	if (!l)
 		return slice_ns;
-	slice = quota_slice(&l->quota, topology.nr_cpus, slice_ns);
+	slice = quota_slice(&l->quota, topology.nr_online, slice_ns);
 	return slice ? slice : QUOTA_SLICE_NS;
 }
 
 __noinline u64 limit_slice(u32 index, u64 slice_ns)
 {
-	for (int i = 0; i < COSCHED_MAX_CGROUP_DEPTH && index; i++) {
+	while (index && may_loop()) {
 		slice_ns = limit_slice_at(index, slice_ns);
 		index = group_parent(index);
 	}

@@ -386,7 +386,7 @@ static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
 		node = st->node == here->node;
 		lead = steal_margin(llc, node,
 				    params[COSCHED_PARAMS_PLAIN].slice_ns,
-				    topology.nr_cpus);
+				    nr_cpus());
 		if (vtime_before(sc->task_now, least))
 			lead += least - sc->task_now;
 		consider_shard(c, i, cpu, lead,

@@ -32,6 +32,8 @@ static int topology_default(void)
 		st->nr_cpus = i % COSCHED_SHARD_CPUS + 1;
 	}
 	topology.nr_cpus = nr;
+	topology.nr_possible = nr;
+	topology.nr_online = nr;
 	topology.nr_shards = (nr + COSCHED_SHARD_CPUS - 1) / COSCHED_SHARD_CPUS;
 	topology.nr_llcs = 1;
 	topology.nr_nodes = 1;

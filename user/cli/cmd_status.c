@@ -167,6 +167,17 @@ static void print_exit(cosched_json *exit)
 	     *message ? ": " : "", text);
 }
 
+/* How long loading took, if the daemon is one that tells. */
+static void print_load(cosched_json *daemon)
+{
+	__u64 us = cosched_json_u64(daemon, "load_us");
+	char took[32];
+
+	if (us)
+		line("loading", COSCHED_PLAIN, "took %s",
+		     cosched_format_ns(us * 1000, took, sizeof(took)));
+}
+
 static void print_daemon(const struct status *s)
 {
 	__u64 restarts = cosched_json_u64(s->daemon, "restarts");
@@ -185,6 +196,8 @@ static void print_daemon(const struct status *s)
 	     cosched_json_string(s->daemon, "version"),
 	     cosched_json_u64(s->daemon, "pid"), up, restarts,
 	     restarts == 1 ? "" : "s");
+	if (!strcmp(state, "enabled"))
+		print_load(s->daemon);
 	exit = sd_json_variant_by_key(s->daemon, "last_exit");
 	if (exit && sd_json_variant_is_object(exit))
 		print_exit(exit);

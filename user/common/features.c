@@ -113,3 +113,19 @@ bool cosched_feature_exists(const struct btf *btf,
 	}
 	return false;
 }
+
+int cosched_features_find(__u64 *ret_found)
+{
+	struct btf *kernel = cosched_btf_load();
+	__u64 found = 0;
+	size_t i;
+
+	if (!kernel)
+		return -errno;
+	for (i = 0; i < cosched_nr_features; i++)
+		if (cosched_feature_exists(kernel, &cosched_features[i]))
+			found |= 1ULL << i;
+	btf__free(kernel);
+	*ret_found = found;
+	return 0;
+}

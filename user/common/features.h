@@ -41,6 +41,13 @@ bool cosched_feature_exists(const struct btf *btf,
 			    const struct cosched_feature *feature);
 
 /*
+ * All features of the running kernel: bit i of @ret_found for
+ * cosched_features[i]. Returns 0 or a negative errno. Takes a good part of a
+ * second: nothing to do where others wait.
+ */
+int cosched_features_find(__u64 *ret_found);
+
+/*
  * The struct called @name in @btf, NULL when there is none. A search through
  * all types: look once, ask often.
  */

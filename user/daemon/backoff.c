@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define LEAST_WINDOW_US	300000000ULL
+
 /* Forget the failures that have left the window. */
 static void forget_old(struct cosched_backoff *b, __u64 now_us)
 {
@@ -14,6 +16,14 @@ static void forget_old(struct cosched_backoff *b, __u64 now_us)
 		old++;
 	b->n -= old;
 	memmove(b->failed_us, b->failed_us + old, b->n * sizeof(b->failed_us[0]));
+}
+
+__u64 cosched_backoff_window(const struct cosched_backoff *b, __u64 timeout_us)
+{
+	__u64 each = timeout_us + timeout_us / 2 + b->max_delay_us;
+	__u64 all = (b->max_restarts + 1) * each;
+
+	return all > LEAST_WINDOW_US ? all : LEAST_WINDOW_US;
 }
 
 int cosched_backoff_next(struct cosched_backoff *b, __u64 now_us,

@@ -16,6 +16,15 @@ struct cosched_backoff {
 };
 
 /*
+ * A window within which max_restarts failures lie even when the kernel's
+ * watchdog, set to @timeout_us, ends each load as late as it can, after one and
+ * a half times that: else a scheduler under which tasks always starve would be
+ * loaded for ever. At least five minutes.
+ */
+__u64 cosched_backoff_window(const struct cosched_backoff *backoff,
+			     __u64 timeout_us);
+
+/*
  * A failure at @now_us. Returns 0 and how long to wait before the next try:
  * doubled for each failure within the window. -ECANCELED when max_restarts
  * failures lie within the window already: give up.

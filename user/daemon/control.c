@@ -107,15 +107,16 @@ static int build_module(const struct cosched_supervisor *s, json **ret)
 					     SD_JSON_BUILD_STRING(problem)));
 }
 
-static int build_features(const struct cosched_supervisor *s, json **ret)
+static int build_features(struct cosched_supervisor *s, json **ret)
 {
+	__u64 found = cosched_supervisor_features(s);
 	_cleanup_json_ json *v = NULL;
 	size_t i;
 	int r;
 
 	for (i = 0; i < cosched_nr_features; i++) {
 		r = sd_json_variant_set_field_boolean(
-			&v, cosched_features[i].key, s->features >> i & 1);
+			&v, cosched_features[i].key, found >> i & 1);
 		if (r < 0)
 			return r;
 	}
@@ -158,6 +159,8 @@ static int get_status(sd_varlink *link, json *parameters,
 		SD_JSON_BUILD_PAIR_CONDITION(
 			enabled, "enabled_us",
 			SD_JSON_BUILD_UNSIGNED(now - s->loaded_us)),
+		SD_JSON_BUILD_PAIR_CONDITION(
+			enabled, "load_us", SD_JSON_BUILD_UNSIGNED(s->load_us)),
 		SD_JSON_BUILD_PAIR_CONDITION(
 			waiting, "retry_us",
 			SD_JSON_BUILD_UNSIGNED(

@@ -88,6 +88,8 @@ static SD_VARLINK_DEFINE_METHOD(
 	OUT(uptime_us, INT),
 	COMMENT("How long the scheduler is enabled, in microseconds; null when it is not"),
 	OUT_FLAGS(enabled_us, INT, SD_VARLINK_NULLABLE),
+	COMMENT("How long loading it took, in microseconds; null when it is not enabled"),
+	OUT_FLAGS(load_us, INT, SD_VARLINK_NULLABLE),
 	COMMENT("Microseconds until it is loaded again; null when it is enabled"),
 	OUT_FLAGS(retry_us, INT, SD_VARLINK_NULLABLE),
 	COMMENT("Loads after the first"),

@@ -37,7 +37,6 @@ struct cosched_loader {
 	struct ring_buffer *events;
 	cosched_event_fn event_fn;
 	void *event_data;
-	__u64 features;
 	int nr_cpus;
 	struct cosched_stats *per_cpu;	/* nr_cpus of them, for reading */
 };
@@ -167,38 +166,43 @@ static void set_parameters(struct cosched_bpf *skel,
 	}
 }
 
-static __u64 find_features(const struct btf *kernel)
+/*
+ * What follows from the running kernel's types. Reading them takes longer than
+ * anything else that is done here, and libbpf does it once more.
+ */
+static int adapt(struct cosched_bpf *skel, bool partial, bool trim, char *err,
+		 size_t err_size)
 {
-	__u64 found = 0;
-	size_t i;
-
-	for (i = 0; i < cosched_nr_features; i++)
-		if (cosched_feature_exists(kernel, &cosched_features[i]))
-			found |= 1ULL << i;
-	return found;
-}
-
-/* Everything between open and load. */
-static int configure(struct cosched_loader *l,
-		     const struct cosched_loader_config *config, char *err,
-		     size_t err_size)
-{
-	struct cosched_bpf *skel = l->skel;
 	struct btf *kernel = cosched_btf_load();
-	int ret;
+	int ret = 0;
 
 	if (!kernel)
 		return fail(-EOPNOTSUPP, err, err_size,
 			    "cannot read %s: the kernel needs CONFIG_DEBUG_INFO_BTF",
 			    COSCHED_VMLINUX_BTF);
-	ret = drop_unknown_ops(skel, kernel);
-	if (!ret && config->partial)
+	if (trim)
+		ret = drop_unknown_ops(skel, kernel);
+	if (!ret && partial)
 		ret = set_partial(skel, kernel);
-	l->features = find_features(kernel);
 	btf__free(kernel);
 	if (ret)
 		return fail(ret, err, err_size,
 			    "this kernel's struct sched_ext_ops is not one that is supported");
+	return 0;
+}
+
+/* Everything between open and load. */
+static int configure(struct cosched_loader *l,
+		     const struct cosched_loader_config *config, bool trim,
+		     char *err, size_t err_size)
+{
+	struct cosched_bpf *skel = l->skel;
+	int ret = 0;
+
+	if (trim || config->partial)
+		ret = adapt(skel, config->partial, trim, err, err_size);
+	if (ret)
+		return ret;
 	set_hotplug_seq(skel);
 	set_parameters(skel, config);
 	/* libbpf would attach it on its own schedule: see attach(). */
@@ -274,21 +278,20 @@ static int attach(struct cosched_loader *l, struct cosched_exit *ret_exit,
 	return wait_enabled(l, ret_exit, err, err_size);
 }
 
-static int open_and_load(struct cosched_loader *l,
-			 const struct cosched_loader_config *config, char *err,
-			 size_t err_size)
+/* Open, set up and load; with @trim, only the callbacks this kernel has. */
+static int try_load(struct cosched_loader *l,
+		    const struct cosched_loader_config *config, bool trim,
+		    char *err, size_t err_size)
 {
 	int ret;
 
 	libbpf_words[0] = '\0';
-	libbpf_verbose = config->verbose;
-	(void)libbpf_set_print(keep_words);
 	l->skel = cosched_bpf__open();
 	if (!l->skel)
 		return fail(-errno, err, err_size,
 			    "cannot open the built-in BPF object: %s",
 			    libbpf_words);
-	ret = configure(l, config, err, err_size);
+	ret = configure(l, config, trim, err, err_size);
 	if (ret)
 		return ret;
 	ret = cosched_bpf__load(l->skel);
@@ -296,6 +299,28 @@ static int open_and_load(struct cosched_loader *l,
 		return fail(ret, err, err_size,
 			    "the kernel did not accept the BPF programs: %s (%s)",
 			    strerror(-ret), libbpf_words);
+	return 0;
+}
+
+/*
+ * First with all callbacks, as a recent kernel has them: an older one refuses
+ * that before any program is looked at.
+ */
+static int open_and_load(struct cosched_loader *l,
+			 const struct cosched_loader_config *config, char *err,
+			 size_t err_size)
+{
+	int ret;
+
+	libbpf_verbose = config->verbose;
+	(void)libbpf_set_print(keep_words);
+	ret = try_load(l, config, false, err, err_size);
+	if (ret == -EOPNOTSUPP) {
+		cosched_bpf__destroy(l->skel);
+		ret = try_load(l, config, true, err, err_size);
+	}
+	if (ret)
+		return ret;
 	l->nr_cpus = libbpf_num_possible_cpus();
 	if (l->nr_cpus <= 0)
 		return fail(-EINVAL, err, err_size,
@@ -384,11 +409,6 @@ int cosched_loader_listen(struct cosched_loader *l, char *err, size_t err_size)
 	}
 	l->listener = listener;
 	return 0;
-}
-
-__u64 cosched_loader_features(const struct cosched_loader *loader)
-{
-	return loader->features;
 }
 
 bool cosched_loader_is_listening(const struct cosched_loader *loader)

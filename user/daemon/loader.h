@@ -46,9 +46,6 @@ int cosched_loader_start(const struct cosched_loader_config *config,
 int cosched_loader_listen(struct cosched_loader *loader, char *err,
 			  size_t err_size);
 
-/* Bit i: the kernel has cosched_features[i]. */
-__u64 cosched_loader_features(const struct cosched_loader *loader);
-
 bool cosched_loader_is_listening(const struct cosched_loader *loader);
 
 /* Has the kernel ended it? If so @ret_exit says why. */

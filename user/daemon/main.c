@@ -13,6 +13,7 @@
 #include "daemon/control.h"
 #include "daemon/instance.h"
 #include "daemon/log.h"
+#include "daemon/priority.h"
 #include "daemon/supervisor.h"
 
 #include <errno.h>
@@ -22,8 +23,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
-
-#define RESTART_WINDOW_US	120000000ULL
 
 struct options {
 	bool foreground, partial, no_restart, verbose, help, version;
@@ -47,7 +46,7 @@ static const struct cosched_option option_table[] = {
 	NUMBER("slice-us", slice_us, 100, 100000, "US",
 	       "time slice of profile \"default\" (3000)"),
 	NUMBER("max-restarts", max_restarts, 1, COSCHED_BACKOFF_MAX_RESTARTS,
-	       "N", "give up after N restarts within two minutes (5)"),
+	       "N", "give up after N restarts that did not help (5)"),
 	FLAG("no-restart", 0, no_restart,
 	     "end when the kernel ended the scheduler"),
 	FLAG("verbose", 'v', verbose, "print what libbpf warns about"),
@@ -224,9 +223,13 @@ static int make_event_loop(sd_event **ret_event)
 	return 0;
 }
 
-/* From a loop that is there to its end. Returns the exit status. */
+/*
+ * From a loop that is there to its end; loading has priority, which ends with
+ * it. Returns the exit status.
+ */
 static int serve(sd_event *event, struct cosched_supervisor *s,
-		 const struct cosched_supervisor_config *config, int ready_fd)
+		 const struct cosched_supervisor_config *config,
+		 const struct cosched_priority *normal, int ready_fd)
 {
 	sd_varlink_server *server = NULL;
 	int status, r;
@@ -238,6 +241,7 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 		return COSCHED_STATUS_FAILED;
 	}
 	status = cosched_supervisor_start(s, event, config);
+	cosched_priority_restore(normal);
 	if (status == COSCHED_STATUS_OK) {
 		(void)sd_notifyf(0, "READY=1\nMAINPID=%d", (int)getpid());
 		if (ready_fd >= 0)
@@ -268,13 +272,15 @@ static int run(const struct options *o, int ready_fd)
 			.verbose = o->verbose,
 		},
 		.max_restarts = o->no_restart ? 0 : (unsigned int)o->max_restarts,
-		.restart_window_us = RESTART_WINDOW_US,
 	};
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	struct cosched_supervisor supervisor = {};
+	struct cosched_priority normal;
 	_cleanup_close_ int lock = -1;
 	int status, r;
 
+	/* First: what follows takes its time where others have all CPUs. */
+	cosched_priority_raise(&normal);
 	status = check_machine();
 	if (status == COSCHED_STATUS_OK)
 		status = take_lock(&lock);
@@ -286,7 +292,7 @@ static int run(const struct options *o, int ready_fd)
 			    strerror(-r));
 		return COSCHED_STATUS_FAILED;
 	}
-	return serve(event, &supervisor, &config, ready_fd);
+	return serve(event, &supervisor, &config, &normal, ready_fd);
 }
 
 int main(int argc, char **argv)

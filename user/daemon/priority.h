@@ -21,7 +21,7 @@ struct cosched_priority {
 /*
  * Become a real-time thread of lowest priority, with memory locked and exempt
  * from the out-of-memory killer. What is not permitted is left as it is: the
- * load is then merely slower.
+ * load is then merely slower. Pairs of the two may be nested.
  */
 void cosched_priority_raise(struct cosched_priority *ret_saved);
 

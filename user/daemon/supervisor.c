@@ -12,6 +12,7 @@
 #include "daemon/supervisor.h"
 
 #include "common/cleanup.h"
+#include "common/features.h"
 #include "common/file.h"
 #include "common/names.h"
 #include "common/proto.h"
@@ -31,6 +32,9 @@
 #define FIRST_DELAY_US	500000ULL
 #define MAX_DELAY_US	10000000ULL
 #define STARVED_LOG_US	10000000ULL
+
+/* Of the kernel's watchdog, as the object is built. */
+#define TIMEOUT_MS	20000
 
 /* A load that races with CPU hot plug is repeated this often at start. */
 #define HOTPLUG_TRIES	10
@@ -67,6 +71,14 @@ static bool wants_restart(const struct cosched_exit *exit)
 	return (__u64)exit->exit_code & COSCHED_EXIT_ACT_RESTART;
 }
 
+/* Of enum scx_exit_kind: somebody pressed SysRq-S. */
+#define EXIT_SYSRQ	67
+
+static bool is_asked_to_go(const struct cosched_exit *exit)
+{
+	return exit->kind == EXIT_SYSRQ;
+}
+
 static void remember_exit(struct cosched_supervisor *s,
 			  const struct cosched_exit *exit)
 {
@@ -79,7 +91,8 @@ static void remember_exit(struct cosched_supervisor *s,
 	s->has_exit = true;
 	cosched_escape(exit->reason, reason, sizeof(reason));
 	cosched_escape(exit->msg, msg, sizeof(msg));
-	cosched_log(wants_restart(exit) ? LOG_NOTICE : LOG_ERR,
+	cosched_log(wants_restart(exit) || is_asked_to_go(exit) ? LOG_NOTICE :
+								  LOG_ERR,
 		    "the kernel ended the scheduler: %s (kind %d, code %#llx): %s%s%s",
 		    cosched_exit_kind_name(exit->kind), exit->kind,
 		    (unsigned long long)exit->exit_code, reason,
@@ -141,7 +154,7 @@ static void back_off(struct cosched_supervisor *s)
 				    "giving up: %u restarts within %llu s did "
 				    "not help; the kernel's own scheduler runs",
 				    s->config.max_restarts,
-				    s->config.restart_window_us / 1000000);
+				    s->backoff.window_us / 1000000);
 		else
 			cosched_log(LOG_CRIT,
 				    "not restarting (--no-restart); the "
@@ -156,11 +169,18 @@ static void back_off(struct cosched_supervisor *s)
 	schedule_retry(s, delay);
 }
 
+/* With priority, too: until it is over no other task changes its class. */
 static void unload(struct cosched_supervisor *s)
 {
+	struct cosched_priority saved;
+
 	sd_event_source_disable_unref(s->ring_source);
 	s->ring_source = NULL;
+	if (!s->loader)
+		return;
+	cosched_priority_raise(&saved);
 	cosched_loader_stop(s->loader);
+	cosched_priority_restore(&saved);
 	s->loader = NULL;
 }
 
@@ -169,6 +189,13 @@ static void handle_exit(struct cosched_supervisor *s,
 {
 	remember_exit(s, exit);
 	unload(s);
+	if (is_asked_to_go(exit)) {
+		cosched_log(LOG_NOTICE,
+			    "not loading it again: the kernel's own scheduler "
+			    "was asked for, and runs until coschedd is started");
+		end(s, COSCHED_STATUS_EJECTED);
+		return;
+	}
 	if (!wants_restart(exit)) {
 		back_off(s);
 		return;
@@ -333,13 +360,12 @@ static int load(struct cosched_supervisor *s, struct cosched_exit *ret_exit,
 		return ret;
 	}
 	s->loaded_us = now_us();
-	s->features = cosched_loader_features(s->loader);
+	s->load_us = s->loaded_us - before;
 	s->state = COSCHED_DAEMON_ENABLED;
 	cosched_log(LOG_NOTICE, "scheduler enabled for %s, after %s",
 		    s->config.loader.partial ? "tasks of policy SCHED_EXT" :
 					       "all tasks",
-		    cosched_format_ns((s->loaded_us - before) * 1000, text,
-				      sizeof(text)));
+		    cosched_format_ns(s->load_us * 1000, text, sizeof(text)));
 	/* A module that was refused may be heard by a new load: try it. */
 	s->module.loaded = false;
 	check_module(s);
@@ -394,6 +420,24 @@ static int watch_kernel(struct cosched_supervisor *s)
 					  TICK_US / 4, on_tick, s);
 }
 
+static void set_backoff(struct cosched_supervisor *s)
+{
+	__u64 timeout_ms = s->config.loader.timeout_ms;
+
+	s->backoff.max_restarts = s->config.max_restarts;
+	s->backoff.first_delay_us = FIRST_DELAY_US;
+	s->backoff.max_delay_us = MAX_DELAY_US;
+	s->backoff.window_us = cosched_backoff_window(
+		&s->backoff, (timeout_ms ? timeout_ms : TIMEOUT_MS) * 1000);
+}
+
+__u64 cosched_supervisor_features(struct cosched_supervisor *s)
+{
+	if (!s->has_features)
+		s->has_features = !cosched_features_find(&s->features);
+	return s->features;
+}
+
 int cosched_supervisor_start(struct cosched_supervisor *s, sd_event *event,
 			     const struct cosched_supervisor_config *config)
 {
@@ -405,10 +449,7 @@ int cosched_supervisor_start(struct cosched_supervisor *s, sd_event *event,
 	s->config = *config;
 	s->event = event;
 	s->uevent_fd = -1;
-	s->backoff.max_restarts = config->max_restarts;
-	s->backoff.window_us = config->restart_window_us;
-	s->backoff.first_delay_us = FIRST_DELAY_US;
-	s->backoff.max_delay_us = MAX_DELAY_US;
+	set_backoff(s);
 	s->starved.interval_us = STARVED_LOG_US;
 	s->started_us = now_us();
 	ret = watch_kernel(s);

@@ -23,8 +23,7 @@ enum cosched_daemon_state {
 
 struct cosched_supervisor_config {
 	struct cosched_loader_config loader;
-	unsigned int max_restarts;	/* within restart_window_us, 0: none */
-	__u64 restart_window_us;
+	unsigned int max_restarts;	/* that do not help, 0: none */
 };
 
 /* Others read it (GetStatus), only supervisor.c writes. */
@@ -36,9 +35,11 @@ struct cosched_supervisor {
 	struct cosched_backoff backoff;
 	__u64 started_us;		/* CLOCK_MONOTONIC, the daemon */
 	__u64 loaded_us;		/* the scheduler's last load */
+	__u64 load_us;			/* how long that took */
 	__u64 retry_us;			/* WAITING: when the next one is due */
 	__u64 restarts;			/* loads after the first */
-	__u64 features;			/* cosched_loader_features() */
+	bool has_features;		/* features is filled */
+	__u64 features;			/* cosched_supervisor_features() */
 	bool has_exit;			/* the kernel ended it at least once */
 	struct cosched_exit last_exit;
 	__u64 last_exit_us;		/* CLOCK_REALTIME */
@@ -60,6 +61,12 @@ const char *cosched_daemon_state_name(enum cosched_daemon_state state);
  */
 int cosched_supervisor_start(struct cosched_supervisor *s, sd_event *event,
 			     const struct cosched_supervisor_config *config);
+
+/*
+ * Features of the running kernel, bit i for cosched_features[i]. Looked for
+ * when somebody asks for the first time: loading need not wait for it.
+ */
+__u64 cosched_supervisor_features(struct cosched_supervisor *s);
 
 /* Detach and free what it holds; not @s itself. */
 void cosched_supervisor_stop(struct cosched_supervisor *s);

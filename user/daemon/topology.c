@@ -158,6 +158,10 @@ static int build(struct builder *b, const struct cosched_machine *machine,
 	memset(b, 0, sizeof(*b));
 	sort_cpus(b, machine, by_llc);
 	t->nr_cpus = machine->nr_cpus;
+	t->nr_online = b->n;
+	for (i = 0; i < machine->nr_cpus; i++)
+		t->nr_possible += machine->cpu[i].possible ||
+				  machine->cpu[i].online;
 	for (i = 0; i < COSCHED_MAX_CPUS; i++)
 		t->cpu[i].sibling = -1;
 	for (first = 0; first < b->n; first = end) {

@@ -13,7 +13,7 @@
 
 /* One CPU as sysfs describes it, before anything is grouped. */
 struct cosched_cpu_desc {
-	bool online;
+	bool possible, online;
 	int core;	/* lowest online CPU of its core */
 	int llc;	/* lowest online CPU of its last-level cache */
 	int node;	/* NUMA node as the kernel numbers it */

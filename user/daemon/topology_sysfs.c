@@ -136,7 +136,7 @@ int cosched_machine_read(const char *root, struct cosched_machine *ret_machine)
 {
 	struct cosched_machine *m = ret_machine;
 	struct cosched_cpuset possible, online;
-	unsigned int cpu;
+	unsigned int cpu, n;
 	int ret;
 
 	memset(m, 0, sizeof(*m));
@@ -145,17 +145,20 @@ int cosched_machine_read(const char *root, struct cosched_machine *ret_machine)
 		ret = read_list(&online, "%s/devices/system/cpu/online", root);
 	if (ret)
 		return ret == -ERANGE ? -E2BIG : ret;
-	m->nr_cpus = (unsigned int)(cosched_cpuset_last(&possible) + 1);
-	if (!m->nr_cpus)
+	m->nr_cpus = n = (unsigned int)(cosched_cpuset_last(&possible) + 1);
+	if (!n)
 		return -EINVAL;
-	if (m->nr_cpus > COSCHED_MAX_CPUS)
+	if (n > COSCHED_MAX_CPUS)
 		return -E2BIG;
-	for (cpu = 0; cpu < m->nr_cpus; cpu++) {
-		m->cpu[cpu].online = cosched_cpuset_has(&online, cpu);
-		if (!m->cpu[cpu].online)
+	for (cpu = 0; cpu < n; cpu++) {
+		struct cosched_cpu_desc *desc = &m->cpu[cpu];
+
+		desc->possible = cosched_cpuset_has(&possible, cpu);
+		desc->online = cosched_cpuset_has(&online, cpu);
+		if (!desc->online)
 			continue;
-		m->cpu[cpu].core = read_core(root, cpu);
-		m->cpu[cpu].llc = read_llc(root, cpu);
+		desc->core = read_core(root, cpu);
+		desc->llc = read_llc(root, cpu);
 	}
 	return read_nodes(root, m);
 }

@@ -29,6 +29,32 @@ static void test_backoff(void)
 	CHECK(cosched_backoff_next(&b, 99999, &delay) == -ECANCELED, "never");
 }
 
+/* A watchdog that always strikes is given up on, whatever its timeout. */
+static void test_backoff_stalls(void)
+{
+	for (__u64 timeout = 1; timeout <= 30; timeout++) {
+		struct cosched_backoff b = {
+			.max_restarts = (unsigned int)timeout,
+			.first_delay_us = 500000,
+			.max_delay_us = 10000000,
+		};
+		__u64 now = 0, delay = 0;
+		unsigned int loads = 0;
+
+		b.window_us = cosched_backoff_window(&b, timeout * 1000000);
+		while (loads++ < 1000) {
+			now += timeout * 1500000;
+			if (cosched_backoff_next(&b, now, &delay))
+				break;
+			now += delay;
+		}
+		CHECK(loads == b.max_restarts + 1,
+		      "timeout %llu s: %u loads", timeout, loads);
+		CHECK(b.window_us >= 300000000, "a window of %llu us",
+		      b.window_us);
+	}
+}
+
 static void test_ratelimit(void)
 {
 	struct cosched_ratelimit rl = { .interval_us = 100 };
@@ -94,6 +120,7 @@ static void test_events(void)
 int main(void)
 {
 	test_backoff();
+	test_backoff_stalls();
 	test_ratelimit();
 	test_events();
 	return check_done();

@@ -138,6 +138,8 @@ static void test_offline(void)
 	put("2\n", "cpu/cpu2/topology/core_cpus_list");
 	CHECK(!read_and_build() && is_sound(&machine, &topo), "offline CPUs");
 	CHECK(topo.nr_cpus == 8 && topo.nr_shards == 2, "five CPUs, two shards");
+	CHECK(topo.nr_online == 5 && topo.nr_possible == 8,
+	      "%u of %u CPUs share the work", topo.nr_online, topo.nr_possible);
 	CHECK(topo.cpu[2].sibling == -1, "a thread whose sibling is offline");
 	CHECK(topo.cpu[3].sibling == -1 && topo.cpu[3].shard == 0,
 	      "an offline CPU");
@@ -157,6 +159,19 @@ static void test_bare(void)
 	put("0-2\n", "cpu/cpu2/topology/package_cpus_list");
 	CHECK(!read_and_build() && topo.nr_llcs == 1 && topo.nr_shards == 1,
 	      "a package stands in for a cache");
+}
+
+/* Room for CPUs that may be plugged in later, and a gap in the numbers. */
+static void test_sparse(void)
+{
+	clear();
+	put("0-2,6,128-255\n", "cpu/possible");
+	put("0-1,6\n", "cpu/online");
+	CHECK(!read_and_build() && is_sound(&machine, &topo), "sparse");
+	CHECK(topo.nr_cpus == 256 && topo.nr_possible == 132 &&
+		      topo.nr_online == 3,
+	      "%u, %u possible, %u online", topo.nr_cpus, topo.nr_possible,
+	      topo.nr_online);
 }
 
 static void test_errors(void)
@@ -255,6 +270,7 @@ int main(void)
 	test_two_nodes();
 	test_offline();
 	test_bare();
+	test_sparse();
 	test_errors();
 	test_shapes();
 	test_all_masks();
