@@ -229,17 +229,28 @@ restarts() {
 	cosched status --json | grep -q "\"restarts\":$1[,}]"
 }
 
+# End the scheduler behind the daemon's back.
+detach() {
+	bpftool link detach id "$(bpftool link show | sed -n 's/: struct_ops.*//p')"
+}
+
 test_eject() {
 	start --max-restarts 1
-	sysrq
-	check "it says so" wait_for 20 has_said 'ended the scheduler: sysrq \(kind 67'
+	detach
+	check "it says so" wait_for 20 has_said 'ended the scheduler: unregistered \(kind 64'
 	check "it is loaded again" wait_for 90 says 2 'scheduler enabled'
 	check "it counts" wait_for 10 restarts 1
-	expect 0 'last exit .*sysrq' cosched status
-	expect 0 '"kind_name":"sysrq"' cosched status --json
-	sysrq
+	expect 0 'last exit .*unregistered' cosched status
+	expect 0 '"kind_name":"unregistered"' cosched status --json
+	detach
 	ends_with 7
 	check "it gives up" has_said 'giving up: 1 restarts'
+
+	start
+	sysrq
+	ends_with 7
+	check "SysRq-S: it says so" has_said 'ended the scheduler: sysrq \(kind 67'
+	check "and that it stays out" has_said 'not loading it again'
 
 	start --no-restart
 	echo 0 > /sys/devices/system/cpu/cpu7/online
@@ -249,7 +260,7 @@ test_eject() {
 	check "and back" wait_for 90 says 3 'scheduler enabled'
 	check "neither is a failure" restarts 2
 	kill -STOP "$daemon"
-	sysrq
+	detach
 	check "ejected while it cannot see" wait_for 20 is_state disabled
 	kill -CONT "$daemon"
 	ends_with 7
@@ -257,7 +268,7 @@ test_eject() {
 
 	start
 	kill -STOP "$daemon"
-	sysrq
+	detach
 	wait_for 20 is_state disabled
 	check "a foreign scheduler takes its place" load_foreign
 	kill -CONT "$daemon"

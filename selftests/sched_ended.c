@@ -171,16 +171,29 @@ static void check_comes_back(int (*was_ended)(void))
 	check_nothing_left();
 }
 
-static int sysrq(void)
-{
-	return !file_write("/proc/sysrq-trigger", "S") &&
-	       scheduler_becomes("disabled", STATE_MS);
-}
+#define EJECTED	7	/* exit status of the daemon, see coschedd(8) */
 
+/* Somebody wants the kernel's own scheduler: ours stays out. */
 TEST(ended_by_sysrq)
 {
-	must_begin_lasting();
-	check_comes_back(sysrq);
+	pid_t pid;
+	int status;
+
+	if (!scheduler_is_wanted())
+		SKIP("none is loaded that could be ended");
+	must_start_loads(busy, 1);
+	must_start_witnesses();
+	pid = must_start_daemon();
+	CHECK(scheduler_becomes("enabled", STATE_MS), "not loaded");
+	CHECK(!file_write("/proc/sysrq-trigger", "S"), "sysrq-trigger: %m");
+	status = wait_child(pid, STATE_MS);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == EJECTED,
+	      "wait status %d", status);
+	CHECK(scheduler_becomes("disabled", 0), "loaded again");
+	check_busy_run();
+	check_witnesses();
+	end_loads(1);
+	check_nothing_left();
 }
 
 static int bpf_map(int cmd, union bpf_attr *attr)

@@ -2,10 +2,15 @@
 /*
  * Loading the scheduler on a machine whose CPUs are all busy: from exec of the
  * daemon to its word that the scheduler is enabled, it must not wait for those
- * who keep them busy. What it has to do itself is the verifier's work and
- * libbpf's, and how long that takes is the machine's business: emulated CPUs
- * share one, so that n busy ones are n times as slow. All but two are therefore
- * taken out.
+ * who keep them busy, and what it has to do itself, which is libbpf's work and
+ * the verifier's, must be done in two seconds.
+ *
+ * Those are two seconds of one CPU. Emulated CPUs take turns on one stream of
+ * instructions, so that beside others that never sleep each instruction takes as
+ * many times longer as there are CPUs, by any clock of the guest: no scheduler
+ * and no priority changes that, and a machine of such CPUs is not what admins
+ * have. All but two are therefore taken out, and what the daemon used is divided
+ * by these two; the bound holds where time counts instructions (scripts/vmtest).
  *
  * Environment: SOAK for more rounds.
  */
@@ -25,7 +30,10 @@
 
 #define WAIT_PERCENT	15	/* of the time, and no more, it may not run */
 #define CPUS		2
+#define WORK_MOST_S	2.0	/* of a CPU */
 #define DAEMON		"build/bin/coschedd"
+
+static bool may_wait;
 
 struct launch {
 	pid_t pid;
@@ -53,8 +61,12 @@ static struct launch must_launch(void)
 	return l;
 }
 
-/* The reader is of higher priority than the daemon (see must_start_loads()). */
-static void check_start(void)
+/*
+ * The first load after boot meets what the kernel has put off until then, and
+ * counts for waiting only. The reader is of higher priority than the daemon
+ * (see must_start_loads()).
+ */
+static void check_start(int round, int busy_cpus)
 {
 	struct launch l = must_launch();
 	double took_s = 0, ran_s = 0;
@@ -70,8 +82,10 @@ static void check_start(void)
 	}
 	REQUIRE(took_s, "it ended");
 	tap_note("enabled %.2f s after exec, %.2f s of CPU time", took_s, ran_s);
-	CHECK(took_s - ran_s < took_s * WAIT_PERCENT / 100,
+	CHECK(may_wait || took_s - ran_s < took_s * WAIT_PERCENT / 100,
 	      "it did not run for %.2f s", took_s - ran_s);
+	CHECK(!round || ran_s / busy_cpus <= WORK_MOST_S,
+	      "%.2f s of work on one CPU", ran_s / busy_cpus);
 	took_s = -(double)now_ns() / SECOND;
 	kill(l.pid, SIGTERM);
 	status = wait_child(l.pid, 60000);
@@ -93,6 +107,8 @@ static void put_cpus_online(void)
 
 static void check_starts(const struct load *hogs)
 {
+	int busy_cpus = hogs->tasks ? CPUS : 1;
+
 	if (!scheduler_is_wanted())
 		SKIP("none is to be loaded");
 	all_cpus = (int)nr_cpus();
@@ -100,8 +116,8 @@ static void check_starts(const struct load *hogs)
 	for (int cpu = CPUS; cpu < all_cpus; cpu++)
 		must_online(cpu, false);
 	must_start_loads(hogs, 1);
-	for (int round = 0; round < usual_or_soak(1, 5); round++)
-		check_start();
+	for (int round = 0; round < usual_or_soak(2, 6); round++)
+		check_start(round, busy_cpus);
 	end_loads(1);
 }
 
@@ -127,6 +143,20 @@ TEST(start_beside_nice_hogs)
 		{ .name = "hogs", .weight = 100, .tasks = 8, .nice = -20 },
 	};
 
+	check_starts(hogs);
+}
+
+/*
+ * Until it has raised its priority, which is after the dynamic linker's work, it
+ * has next to nothing of the CPUs here. How long that takes is told, no more.
+ */
+TEST(start_beside_heavy_hogs)
+{
+	static const struct load hogs[] = {
+		{ .name = "hogs", .weight = 10000, .tasks = 8 },
+	};
+
+	may_wait = true;
 	check_starts(hogs);
 }
 

@@ -23,7 +23,7 @@ void cosched_priority_raise(struct cosched_priority *ret_saved)
 		s->scheduler_raised =
 			!sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK,
 					    &lowest);
-	s->memory_locked = !mlockall(MCL_CURRENT | MCL_FUTURE);
+	s->memory_locked = !mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	if (cosched_file_read(OOM_SCORE_ADJ, s->oom_score_adj,
 			      sizeof(s->oom_score_adj)) > 0)
 		s->oom_lowered = !cosched_file_write(OOM_SCORE_ADJ, "-1000");
