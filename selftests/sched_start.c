@@ -76,9 +76,9 @@ static void check_start(int round, int busy_cpus)
 	while (!took_s && fgets(line, sizeof(line), l.words)) {
 		if (!strstr(line, "scheduler enabled"))
 			continue;
-		tap_note("%.*s", (int)strcspn(line, "\n"), line);
 		took_s = (double)(now_ns() - *l.exec_ns) / SECOND;
 		ran_s = cpu_time_s(l.pid);
+		tap_note("%.*s", (int)strcspn(line, "\n"), line);
 	}
 	REQUIRE(took_s, "it ended");
 	tap_note("enabled %.2f s after exec, %.2f s of CPU time", took_s, ran_s);
