@@ -164,6 +164,23 @@ static void advance_own_clock(struct cpu_ctx *c, const struct task_ctx *t,
 	c->own_now = vtime_max(c->own_now, to);
 }
 
+/*
+ * How long after somebody was in an own queue of a shard others of it look
+ * there. Its CPU, which always looks, serves it at least every OWN_WAIT_NS.
+ */
+#define CONFINED_GONE_NS	(1000 * MS)
+#define CONFINED_STEP_NS	(10 * MS)
+
+/* Somebody waits in @dsq. Written seldom: all CPUs of the shard read it. */
+static void note_confined(u64 dsq)
+{
+	struct shard_ctx *sc = shard_of_dsq(dsq);
+	u64 now = clock_now();
+
+	if (sc && now - sc->confined_ns > CONFINED_STEP_NS)
+		sc->confined_ns = now;
+}
+
 static void key_inputs(struct key_input *in, const struct task_ctx *t,
 		       const struct group *g, const struct shard_ctx *sc)
 {
@@ -195,8 +212,10 @@ __noinline int set_key(struct task_ctx *t __arg_nonnull,
 
 	if (!sc)
 		return 0;
-	if (c)
+	if (c) {
+		note_confined(dsq);
 		sync_own_clock(c, dsq, sc->task_now, woke || t->dsq != dsq);
+	}
 	count_by(t, dsq);
 	refresh_share(t, g);
 	key_inputs(&in, t, g, sc);
@@ -333,7 +352,8 @@ static void stat_start(struct task_struct *p, struct task_ctx *t,
 }
 
 /* @p starts on @cpu. */
-static void account_start(struct task_struct *p, struct task_ctx *t, s32 cpu)
+__noinline int account_start(struct task_struct *p __arg_trusted,
+			     struct task_ctx *t __arg_nonnull, s32 cpu)
 {
 	const struct cosched_cpu_topology *topo = topology_of(cpu);
 	struct shard_ctx *sc = topo ? shard_at(topo->shard) : NULL;
@@ -342,7 +362,7 @@ static void account_start(struct task_struct *p, struct task_ctx *t, s32 cpu)
 	u64 now = clock_now();
 
 	if (!g || !sc || !c)
-		return;
+		return 0;
 	stat_start(p, t, g, cpu, now);
 	t->last_cpu = cpu;
 	t->exec_ns = p->se.sum_exec_runtime;
@@ -352,6 +372,7 @@ static void account_start(struct task_struct *p, struct task_ctx *t, s32 cpu)
 	c->started_ns = now;
 	t->held_ns = 0;
 	t->queued = false;
+	return 0;
 }
 
 /* @p leaves its CPU. */

@@ -30,6 +30,7 @@
 
 #define ENQ_WAKEUP		KERNEL_ENUM(scx_enq_flags, SCX_ENQ_WAKEUP)
 #define ENQ_CPU_SELECTED	KERNEL_ENUM(scx_enq_flags, SCX_ENQ_CPU_SELECTED)
+#define WAKE_SYNC		KERNEL_ENUM(scx_wake_flags, SCX_WAKE_SYNC)
 #define KICK_IDLE		KERNEL_ENUM(scx_kick_flags, SCX_KICK_IDLE)
 #define KICK_PREEMPT		KERNEL_ENUM(scx_kick_flags, SCX_KICK_PREEMPT)
 #define PICK_IDLE_CORE		KERNEL_ENUM(scx_pick_idle_cpu_flags, SCX_PICK_IDLE_CORE)
@@ -93,6 +94,16 @@ static inline bool dsq_move_to_local(u64 dsq)
 	if (bpf_ksym_exists(scx_bpf_dsq_move_to_local))
 		return scx_bpf_dsq_move_to_local(dsq);
 	return scx_bpf_consume___old(dsq);
+}
+
+/*
+ * Can the first task of a queue be seen without its lock? Before 7.1, which
+ * brought scx_bpf_dsq_reenq() too, what is seen may be wrong.
+ */
+static inline bool can_peek(void)
+{
+	return bpf_ksym_exists(scx_bpf_dsq_peek) &&
+	       bpf_ksym_exists(scx_bpf_dsq_reenq);
 }
 
 /*

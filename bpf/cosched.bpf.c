@@ -32,12 +32,15 @@ s32 BPF_PROG(cosched_select_cpu, struct task_struct *p, s32 prev_cpu,
 {
 	struct task_ctx *t = task_of(p);
 	struct group *g;
-	s32 cpu;
+	s32 cpu = -EBUSY;
 
 	g = t ? group_of(t) : NULL;
 	if (!g || task_wait(p, t, g, group_index_of(t)))
 		return prev_cpu;
-	cpu = pick_idle(p, t, prev_cpu);
+	if (wake_flags & WAKE_SYNC)
+		cpu = pick_waker(p, t);
+	if (cpu < 0)
+		cpu = pick_idle(p, t, prev_cpu);
 	if (cpu < 0)
 		return prev_cpu;
 	t->queued = false;

@@ -87,6 +87,8 @@ enum cosched_counter {
 	COSCHED_STAT_SWITCH,		/* tasks put on a CPU */
 	COSCHED_STAT_WAKE_CORE,		/* woken onto a wholly idle core */
 	COSCHED_STAT_WAKE_SIBLING,	/* woken onto an idle CPU of a busy core */
+	COSCHED_STAT_WAKE_HANDOVER,	/* woken onto the CPU of its waker, which
+					 * is about to wait */
 	COSCHED_STAT_WAKE_QUEUED,	/* woken into a queue: no idle CPU */
 	COSCHED_STAT_SMT_CONFLICT,	/* placed beside a busy sibling while a
 					 * whole core it may use was idle */

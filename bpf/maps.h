@@ -152,6 +152,7 @@ struct cpu_ctx {
 	u64 own_now;		/* clock of its own queue; a racy maximum */
 	u64 own_ns;		/* when one of its own queue was charged last */
 	u64 others_now;		/* latest clock of a shard that it has seen */
+	u64 others_ns;		/* when it looked at other shards last */
 	u64 unpassed_ns;	/* worked since the shard's clock moved */
 	u32 group;
 	bool kicked;		/* asked to leave already; lost on a race, then
@@ -173,7 +174,9 @@ struct shard_ctx {
 	u64 release_ns;		/* when the timer of its held tasks is set to,
 				 * 0: it is not; racy, set once too often */
 	u64 ask_all;		/* not only those whose time has come */
-	u64 pad[4];		/* a cache line of its own */
+	u64 confined_ns;	/* when somebody was last put, or seen, in the own
+				 * queue of one of its CPUs, give or take */
+	u64 pad[3];		/* a cache line of its own */
 };
 
 struct {

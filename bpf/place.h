@@ -66,6 +66,40 @@ static s32 claim_thread(struct task_struct *p, s32 prev, u32 shard,
 	return cpu;
 }
 
+/* Does nobody wait for @cpu, whose shard is @shard? */
+static bool is_unwanted(s32 cpu, u32 shard)
+{
+	return scx_bpf_dsq_nr_queued(DSQ_LOCAL) <= 0 &&
+	       scx_bpf_dsq_nr_queued(DSQ_CPU | cpu) <= 0 &&
+	       scx_bpf_dsq_nr_queued(DSQ_SHARD | shard) <= 0;
+}
+
+/*
+ * This CPU, for @p to take over from the task that wakes it up; a negative
+ * number: it should not. Only where nobody waits: two who take turns so would
+ * pass by all others.
+ */
+__noinline s32 pick_waker(const struct task_struct *p __arg_trusted,
+			  const struct task_ctx *t __arg_nonnull)
+{
+	s32 cpu = bpf_get_smp_processor_id();
+	const struct cosched_cpu_topology *topo = topology_of(cpu);
+	struct task_struct *waker = bpf_get_current_task_btf();
+	const struct task_ctx *w = task_of(waker);
+	const struct cpu_ctx *c = cpu_at(cpu);
+	u64 now = clock_now();
+
+	if (!w || !c || !topo || !c->started_ns || waker->flags & PF_EXITING)
+		return -EBUSY;
+	if (!hands_over(w->average_ns, now - c->started_ns + w->burst_ns,
+			t->average_ns) ||
+	    !bpf_cpumask_test_cpu(cpu, p->cpus_ptr) ||
+	    !is_unwanted(cpu, topo->shard))
+		return -EBUSY;
+	stat_inc(COSCHED_STAT_WAKE_HANDOVER);
+	return cpu;
+}
+
 /* An idle CPU for @p, claimed, or a negative number. */
 static s32 pick_idle(struct task_struct *p, const struct task_ctx *t, s32 prev)
 {

@@ -4,9 +4,10 @@
  *
  * A task waits in its shard's queue, or in a CPU's own when it may not run on
  * all of the shard's; both are ordered by key, and a CPU serves whichever has
- * the earlier one. Nothing is ever put on the local queue of a CPU that was not
- * idle, except per-CPU kernel threads that wake up: what waits can always be
- * taken by any CPU that may run it.
+ * the earlier one. What is put on the local queue of a CPU that was not idle
+ * cannot be taken by others: only per-CPU kernel threads that wake up, and who
+ * takes over from its waker (place.h). All else that waits can always be taken by
+ * any CPU that may run it.
  */
 #ifndef _COSCHED_QUEUE_H
 #define _COSCHED_QUEUE_H
@@ -253,8 +254,11 @@ struct head {
  * The first task in @dsq that may run on @cpu; false: there is none, or not
  * among the first few, which happens with queues of other shards only. Whose
  * group has used up its quota since he was queued is held on the way.
+ *
+ * The queue's lock is taken for each task looked at: find_head() only comes
+ * here if the first, which it sees without, does not do.
  */
-__noinline bool find_head(u64 dsq, s32 cpu, struct head *ret_head)
+__noinline bool search_head(u64 dsq, s32 cpu, struct head *ret_head)
 {
 	struct task_struct *p;
 	u32 seen = 0;
@@ -284,7 +288,33 @@ struct choice {
 	u64 dsq;		/* its queue, 0: nothing found */
 	enum cosched_counter source;
 	bool overdue;		/* has waited too long to be compared */
+	bool passed_by;		/* some wait, none that was found to choose */
 };
+
+/* As search_head(), and @c is told when there are others. */
+__noinline bool find_head(struct choice *c __arg_nonnull, u64 dsq, s32 cpu,
+			  struct head *ret_head __arg_nonnull)
+{
+	struct task_struct *p;
+
+	if (can_peek()) {
+		bpf_rcu_read_lock();
+		p = scx_bpf_dsq_peek(dsq);
+		if (p && !nr_limits && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+			ret_head->key = p->scx.dsq_vtime;
+			ret_head->since_ns = dsq & DSQ_CPU ? waits_since(p) : 0;
+			bpf_rcu_read_unlock();
+			return true;
+		}
+		bpf_rcu_read_unlock();
+		if (!p)
+			return false;
+	}
+	if (search_head(dsq, cpu, ret_head))
+		return true;
+	c->passed_by |= scx_bpf_dsq_nr_queued(dsq) > 0;
+	return false;
+}
 
 /*
  * A CPU's own queue, which nobody else serves, gets a slice at least that often
@@ -330,8 +360,9 @@ __noinline int consider_own(struct choice *c __arg_nonnull, s32 cpu, u64 now)
 	u64 dsq = DSQ_CPU | cpu;
 	struct head head = {};
 
-	if (!find_head(dsq, cpu, &head))
+	if (!find_head(c, dsq, cpu, &head))
 		return 0;
+	note_confined(dsq);
 	c->overdue = !is_urgent_key(c->dsq ? c->key : now, now) &&
 		     is_overdue(cpu, head.since_ns);
 	if (c->dsq && !c->overdue &&
@@ -350,7 +381,7 @@ __noinline int consider_shard(struct choice *c __arg_nonnull, u32 shard,
 	u64 dsq = DSQ_SHARD | shard;
 	struct head head = {};
 
-	if (!find_head(dsq, cpu, &head))
+	if (!find_head(c, dsq, cpu, &head))
 		return 0;
 	if (c->dsq &&
 	    !vtime_before(head.key + lead, rival_key(c->key, c->dsq, dsq)))
@@ -359,6 +390,20 @@ __noinline int consider_shard(struct choice *c __arg_nonnull, u32 shard,
 	c->dsq = dsq;
 	c->source = source;
 	return 0;
+}
+
+/*
+ * How often a CPU that has work of its own looks at the queues of other shards:
+ * what it takes from them has to be before its own by more than a slice, and
+ * there may be many of them.
+ */
+#define OTHERS_EVERY_NS	(MS / 2)
+
+static bool looks_at_others(const struct choice *c, const struct cpu_ctx *ctx)
+{
+	if (c->overdue)
+		return false;
+	return !c->dsq || clock_now() - ctx->others_ns >= OTHERS_EVERY_NS;
 }
 
 /*
@@ -395,6 +440,7 @@ static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
 				      COSCHED_STAT_STEAL_REMOTE);
 	}
 	ctx->others_now = latest;
+	ctx->others_ns = clock_now();
 }
 
 /* The runner may stay if nobody who waits is owed more. */
@@ -425,13 +471,17 @@ __noinline bool keep_running(struct task_struct *prev __arg_trusted,
 	return true;
 }
 
-/* Tasks that wait in the own queues of other CPUs of the shard. */
-static bool take_from_neighbours(s32 cpu, u32 shard)
+/*
+ * Tasks that wait in the own queues of other CPUs of the shard; none do when
+ * none was put there or seen there for long.
+ */
+__noinline bool take_from_neighbours(s32 cpu, u32 shard)
 {
 	const struct cosched_shard *st = shard_topology(shard);
+	const struct shard_ctx *sc = shard_at(shard);
 	u32 i;
 
-	if (!st)
+	if (!st || !sc || clock_now() - sc->confined_ns > CONFINED_GONE_NS)
 		return false;
 	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
 		s32 other = st->cpus[i & (COSCHED_SHARD_CPUS - 1)];
@@ -446,11 +496,16 @@ static bool take_from_neighbours(s32 cpu, u32 shard)
 	return false;
 }
 
-/* Nothing was found, or somebody else took it: whatever is left, nearest first. */
-static bool take_anything(s32 cpu, u32 shard)
+/*
+ * Nothing was found, or somebody else took it: whatever is left, nearest first.
+ * @missed: something was seen.
+ */
+__noinline bool take_anything(s32 cpu, u32 shard, bool missed)
 {
 	u32 i;
 
+	if (!missed)
+		return take_from_neighbours(cpu, shard);
 	if (dsq_move_to_local(DSQ_SHARD | shard) ||
 	    dsq_move_to_local(DSQ_CPU | cpu) ||
 	    take_from_neighbours(cpu, shard))
@@ -475,7 +530,7 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 	consider_shard(&c, here->shard, cpu, 0, COSCHED_STAT_SHARD);
 	pass_time(ctx, sc, here->shard, &c);
 	consider_own(&c, cpu, sc->task_now);
-	if (!c.overdue)
+	if (looks_at_others(&c, ctx))
 		consider_others(&c, cpu, ctx, sc->task_now, here);
 	if (prev && keep_running(prev, &c, cpu, ctx, sc))
 		return;
@@ -483,7 +538,7 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 		stat_inc(c.source);
 		return;
 	}
-	if (take_anything(cpu, here->shard))
+	if (take_anything(cpu, here->shard, c.dsq || c.passed_by))
 		return;
 	/* Nothing left at all: on with the runner, or it would be queued with
 	 * nobody to look for it. */

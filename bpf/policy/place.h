@@ -22,6 +22,24 @@ static inline int is_computing(__u64 average_ns, __u64 burst_ns)
 }
 
 /*
+ * A waker that says it is about to wait itself, and one that it wakes up, both
+ * of which run shortly each time: on one CPU the second takes over from the
+ * first, on two each waits for the other CPU to be woken up, which costs more
+ * than such a burst. What one that runs on for once costs is a slice.
+ *
+ * What wakers say is the kernel's WF_SYNC, which the default scheduler follows
+ * with less care; bursts are what was measured.
+ */
+#define HANDOVER_NS	100000ULL
+
+static inline int hands_over(__u64 waker_average_ns, __u64 waker_ran_ns,
+			     __u64 average_ns)
+{
+	return waker_average_ns < HANDOVER_NS && waker_ran_ns < HANDOVER_NS &&
+	       average_ns < HANDOVER_NS;
+}
+
+/*
  * Should a waiting task be taken from another shard's queue although this
  * CPU's own has work? Only when it is owed more than a CPU of the own shard
  * would lose by the move: @margin of virtual time, more across nodes.

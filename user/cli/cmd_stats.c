@@ -323,7 +323,8 @@ static void compute_rates(const struct sample *now, const struct sample *then,
 
 	subtract(now, then, &d);
 	idle = c[COSCHED_STAT_WAKE_CORE] + c[COSCHED_STAT_WAKE_SIBLING];
-	wakeups = idle + c[COSCHED_STAT_WAKE_QUEUED];
+	wakeups = sum_counters(&d, COSCHED_STAT_WAKE_CORE,
+			       COSCHED_STAT_WAKE_QUEUED);
 	r->seconds = s;
 	r->wakeups = (double)wakeups / s;
 	r->idle_share = share_of(idle, wakeups);

@@ -14,6 +14,8 @@ static const struct {
 	[COSCHED_STAT_WAKE_CORE] = { "wake_core", "woken onto an idle core" },
 	[COSCHED_STAT_WAKE_SIBLING] = { "wake_sibling",
 		"woken onto an idle CPU of a busy core" },
+	[COSCHED_STAT_WAKE_HANDOVER] = { "wake_handover",
+		"woken onto the CPU of its waker, to take over" },
 	[COSCHED_STAT_WAKE_QUEUED] = { "wake_queued",
 		"woken into a queue: no idle CPU" },
 	[COSCHED_STAT_SMT_CONFLICT] = { "smt_conflict",

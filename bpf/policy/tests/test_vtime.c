@@ -133,6 +133,10 @@ static void test_rest(void)
 	T(is_computing(0, COMPUTE_BURST_NS));
 	T(is_computing(COMPUTE_BURST_NS, 0));
 	T(!is_computing(COMPUTE_BURST_NS - 1, 10));
+	T(hands_over(HANDOVER_NS - 1, HANDOVER_NS - 1, HANDOVER_NS - 1));
+	T(!hands_over(HANDOVER_NS, 0, 0));
+	T(!hands_over(0, HANDOVER_NS, 0));
+	T(!hands_over(0, 0, HANDOVER_NS));
 	T(steal_margin(1, 1, MS, 8) < steal_margin(0, 1, MS, 8));
 	T(steal_margin(0, 1, MS, 8) < steal_margin(0, 0, MS, 8));
 }
