@@ -365,6 +365,8 @@ __noinline int account_start(struct task_struct *p __arg_trusted,
 		return 0;
 	stat_start(p, t, g, cpu, now);
 	t->last_cpu = cpu;
+	if (t->birth < 0)
+		t->birth = topo->node;
 	t->exec_ns = p->se.sum_exec_runtime;
 	settle(t, g, c, sc, dsq_of(p, cpu));
 	c->group = t->group;

@@ -21,6 +21,7 @@
 #include "limit.h"
 #include "account.h"
 #include "hold.h"
+#include "numa.h"
 #include "place.h"
 #include "queue.h"
 #include "knob.h"
@@ -127,6 +128,7 @@ s32 BPF_PROG(cosched_init_task, struct task_struct *p,
 	if (!t)
 		return -ENOMEM;
 	t->last_cpu = -1;
+	t->birth = NUMA_NO_NODE_ID;
 	return 0;
 }
 

@@ -34,6 +34,38 @@ static void arm_release(u32 shard, u64 when, u64 now)
 }
 
 /*
+ * An idle CPU of @shard was kept by a gate from what waits on another node:
+ * nothing else would make it look when the gate opens.
+ */
+__noinline int look_again(u32 shard, u64 wait)
+{
+	struct shard_ctx *sc = shard_at(shard);
+	u64 now = clock_now();
+
+	if (!sc)
+		return 0;
+	sc->look_again = 1;
+	arm_release(shard, now + wait, now);
+	return 0;
+}
+
+/* Have the idle CPUs of @shard look at the queues. */
+static void kick_idle(u32 shard)
+{
+	const struct cosched_shard *st = shard_topology(shard);
+	u32 i;
+
+	if (!st)
+		return;
+	bpf_for(i, 0, COSCHED_SHARD_CPUS) {
+		if (i >= st->nr_cpus)
+			break;
+		scx_bpf_kick_cpu(st->cpus[i & (COSCHED_SHARD_CPUS - 1)],
+				 KICK_IDLE);
+	}
+}
+
+/*
  * When to ask again for the task of @t, which has to wait for @wait from now.
  * Not static: the verifier then looks at it once.
  */
@@ -146,6 +178,8 @@ static int on_release_timer(void *map, u32 *shard, struct release_timer *rt)
 		return 0;
 	/* First: who is held from here on sets the timer, or is seen. */
 	sc->release_ns = 0;
+	if (__sync_lock_test_and_set(&sc->look_again, 0))
+		kick_idle(*shard);
 	release_due(rt, *shard, now, __sync_lock_test_and_set(&sc->ask_all, 0));
 	if (rt->next_ns)
 		arm_release(*shard, earlier(rt->next_ns, now + RELEASE_POLL_NS),

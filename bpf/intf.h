@@ -14,11 +14,13 @@
 #include <linux/types.h>
 #endif
 
+#include "policy/numa.h"
 #include "policy/quota.h"
 
 #define COSCHED_MAX_CPUS	512
 #define COSCHED_SHARD_CPUS	8	/* a queue never serves more CPUs */
 #define COSCHED_MAX_SHARDS	256
+#define COSCHED_MAX_NODES	64	/* with CPUs; more count as the last one */
 #define COSCHED_MAX_CGROUPS	8192	/* more share the root's slot */
 #define COSCHED_PATH_LEN	256
 
@@ -30,7 +32,8 @@
 struct cosched_cpu_topology {
 	__u16 shard;		/* index of the shard whose queue it serves; 0
 				 * for an offline CPU, which is in no shard */
-	__u16 node;		/* NUMA node, the kernel's number */
+	__u16 node;		/* NUMA node, dense index in the kernel's order;
+				 * nodes without CPUs have none */
 	__u16 llc;		/* last-level cache, dense index */
 	__s16 sibling;		/* another CPU of the same core, or -1 */
 };
@@ -43,6 +46,13 @@ struct cosched_shard {
 	__u16 cpus[COSCHED_SHARD_CPUS];
 };
 
+/* A NUMA node: its shards are neighbours in the table of all. */
+struct cosched_node {
+	__u16 first_shard;
+	__u16 nr_shards;
+	__u16 nr_cpus;
+};
+
 struct cosched_topology {
 	__u32 nr_cpus;		/* highest possible CPU, plus one; at most
 				 * COSCHED_MAX_CPUS */
@@ -53,6 +63,7 @@ struct cosched_topology {
 	__u32 nr_nodes;
 	struct cosched_cpu_topology cpu[COSCHED_MAX_CPUS];
 	struct cosched_shard shard[COSCHED_MAX_SHARDS];
+	struct cosched_node node[COSCHED_MAX_NODES];
 };
 
 /* Scheduling class of a task: what its histograms are kept by. */
@@ -102,6 +113,10 @@ enum cosched_counter {
 	COSCHED_STAT_MIGRATE_CPU,	/* ran on another CPU than before */
 	COSCHED_STAT_MIGRATE_LLC,	/* ... of another LLC */
 	COSCHED_STAT_MIGRATE_NODE,	/* ... of another node */
+	COSCHED_STAT_GATE_REFUSED,	/* not let to another node: too many went
+					 * there just now */
+	COSCHED_STAT_NUMA_REBIND,	/* made at home on another node, as its own
+					 * was overloaded */
 	COSCHED_STAT_STARVED,		/* waited longer than starve_ns: a defect */
 	COSCHED_STAT_FALLBACK,		/* no task context: global queue used */
 	COSCHED_STAT_CGROUP_OVERFLOW,	/* cgroups without a slot of their own */

@@ -68,6 +68,7 @@ struct task_ctx {
 	u32 group;		/* index into groups */
 	u32 weight;		/* counted in its group, 0: not counted */
 	s32 last_cpu;		/* where it ran last, -1: nowhere yet */
+	s32 birth;		/* node where it is at home, -1: none yet */
 	bool queued;		/* came through one of our queues */
 	bool urgent;		/* its group had some of its reserve left when
 				 * it was queued, or else when it started */
@@ -176,7 +177,9 @@ struct shard_ctx {
 	u64 ask_all;		/* not only those whose time has come */
 	u64 confined_ns;	/* when somebody was last put, or seen, in the own
 				 * queue of one of its CPUs, give or take */
-	u64 pad[3];		/* a cache line of its own */
+	u64 look_again;		/* its idle CPUs should, which a gate kept from
+				 * what waits elsewhere */
+	u64 pad[2];		/* a cache line of its own */
 };
 
 struct {
@@ -273,6 +276,14 @@ static inline struct cosched_shard *shard_topology(u32 index)
 	if (index >= COSCHED_MAX_SHARDS)
 		return NULL;
 	return &topology.shard[index];
+}
+
+static inline struct cosched_node *node_topology(u32 index)
+{
+	barrier_var(index);
+	if (index >= COSCHED_MAX_NODES)
+		return NULL;
+	return &topology.node[index];
 }
 
 /* Index of the shard or CPU that a queue of ours belongs to. */

@@ -15,6 +15,7 @@
 #include "account.h"
 #include "hold.h"
 #include "maps.h"
+#include "numa.h"
 #include "place.h"
 #include "policy/place.h"
 #include "policy/vtime.h"
@@ -114,7 +115,7 @@ __noinline s32 find_victim(const struct task_struct *p __arg_trusted,
 static s32 choose_victim(const struct task_struct *p, const struct task_ctx *t,
 			 const struct group *g, s32 cpu)
 {
-	u32 shard = shard_index(cpu);
+	u32 shard = shard_index(cpu), node = node_index(cpu);
 	u64 margin = t->urgent ? 0 : preempt_margin(params_of(g)->preempt_ns,
 						    t->share);
 	u32 nr = topology.nr_shards;
@@ -130,13 +131,18 @@ static s32 choose_victim(const struct task_struct *p, const struct task_ctx *t,
 	if (victim >= 0 || t->dsq & DSQ_CPU)
 		return victim;
 	bpf_for(i, 1, VICTIM_SHARDS) {
-		if (i >= nr)
+		const struct cosched_shard *st = shard_topology((shard + i) % nr);
+
+		if (i >= nr || !st)
 			break;
+		if (gate_wait(node, st->node, NUMA_CROSS_PREEMPT))
+			continue;
 		victim = find_victim(p, t, (shard + i) % nr, margin * 2);
 		if (victim >= 0)
-			break;
+			return cross_gate(node, st->node, NUMA_CROSS_PREEMPT) ?
+				       victim : -1;
 	}
-	return victim;
+	return -1;
 }
 
 /* Of the CPUs of @cpu's shard that @p may use, the one with fewest waiting. */
@@ -415,7 +421,7 @@ static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
 			    u64 now, const struct cosched_cpu_topology *here)
 {
 	u64 least = now - vtime_span(HOLD_NS, nr_cpus());
-	u64 latest = now;
+	u64 latest = now, wait = 0;
 	u32 i;
 
 	bpf_for(i, 0, topology.nr_shards) {
@@ -429,6 +435,15 @@ static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
 		latest = vtime_max(latest, sc->task_now);
 		llc = st->llc == here->llc;
 		node = st->node == here->node;
+		if (!node) {
+			u64 w = gate_wait(st->node, here->node,
+					  NUMA_CROSS_STEAL);
+
+			if (w && scx_bpf_dsq_nr_queued(DSQ_SHARD | i) > 0)
+				wait = earlier(wait, w);
+			if (w)
+				continue;
+		}
 		lead = steal_margin(llc, node,
 				    params[COSCHED_PARAMS_PLAIN].slice_ns,
 				    nr_cpus());
@@ -441,6 +456,8 @@ static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
 	}
 	ctx->others_now = latest;
 	ctx->others_ns = clock_now();
+	if (wait && !c->dsq)
+		look_again(here->shard, wait);
 }
 
 /* The runner may stay if nobody who waits is owed more. */
@@ -496,6 +513,16 @@ __noinline bool take_from_neighbours(s32 cpu, u32 shard)
 	return false;
 }
 
+/* The first of the queue of another shard, through the gate between nodes. */
+static bool take_from_shard(u32 shard, s32 cpu)
+{
+	const struct cosched_shard *st = shard_topology(shard);
+
+	return st &&
+	       cross_gate(st->node, node_index(cpu), NUMA_CROSS_STEAL) &&
+	       dsq_move_to_local(DSQ_SHARD | shard);
+}
+
 /*
  * Nothing was found, or somebody else took it: whatever is left, nearest first.
  * @missed: something was seen.
@@ -512,10 +539,17 @@ __noinline bool take_anything(s32 cpu, u32 shard, bool missed)
 		return true;
 	bpf_for(i, 0, topology.nr_shards) {
 		if (i != shard && scx_bpf_dsq_nr_queued(DSQ_SHARD | i) > 0 &&
-		    dsq_move_to_local(DSQ_SHARD | i))
+		    take_from_shard(i, cpu))
 			return true;
 	}
 	return false;
+}
+
+static bool take_choice(const struct choice *c, s32 cpu)
+{
+	if (c->source == COSCHED_STAT_STEAL_REMOTE)
+		return take_from_shard(dsq_index(c->dsq), cpu);
+	return dsq_move_to_local(c->dsq);
 }
 
 static void dispatch(s32 cpu, struct task_struct *prev)
@@ -534,7 +568,7 @@ static void dispatch(s32 cpu, struct task_struct *prev)
 		consider_others(&c, cpu, ctx, sc->task_now, here);
 	if (prev && keep_running(prev, &c, cpu, ctx, sc))
 		return;
-	if (c.dsq && dsq_move_to_local(c.dsq)) {
+	if (c.dsq && take_choice(&c, cpu)) {
 		stat_inc(c.source);
 		return;
 	}

@@ -37,6 +37,8 @@ static int topology_default(void)
 	topology.nr_shards = (nr + COSCHED_SHARD_CPUS - 1) / COSCHED_SHARD_CPUS;
 	topology.nr_llcs = 1;
 	topology.nr_nodes = 1;
+	topology.node[0].nr_shards = topology.nr_shards;
+	topology.node[0].nr_cpus = nr;
 	return 0;
 }
 

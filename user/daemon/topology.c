@@ -84,12 +84,13 @@ static int add_shard(struct builder *b, unsigned int first, unsigned int last,
 {
 	struct cosched_topology *t = &b->topology;
 	struct cosched_shard *shard;
+	struct cosched_node *node;
 	unsigned int i;
 
 	if (t->nr_shards == COSCHED_MAX_SHARDS)
 		return -E2BIG;
 	shard = &t->shard[t->nr_shards];
-	shard->node = (__u16)b->keys[first].node;
+	shard->node = (__u16)(t->nr_nodes - 1);
 	shard->llc = (__u16)llc;
 	for (i = first; i < last; i++) {
 		struct cosched_cpu_topology *cpu = &t->cpu[b->keys[i].cpu];
@@ -99,6 +100,10 @@ static int add_shard(struct builder *b, unsigned int first, unsigned int last,
 		cpu->node = shard->node;
 		cpu->llc = shard->llc;
 	}
+	node = &t->node[shard->node];
+	if (!node->nr_shards++)
+		node->first_shard = (__u16)t->nr_shards;
+	node->nr_cpus = (__u16)(node->nr_cpus + shard->nr_cpus);
 	t->nr_shards++;
 	return 0;
 }
@@ -165,6 +170,9 @@ static int build(struct builder *b, const struct cosched_machine *machine,
 	for (i = 0; i < COSCHED_MAX_CPUS; i++)
 		t->cpu[i].sibling = -1;
 	for (first = 0; first < b->n; first = end) {
+		if ((!first || b->keys[first].node != b->keys[first - 1].node) &&
+		    t->nr_nodes < COSCHED_MAX_NODES)
+			t->nr_nodes++;
 		end = first + 1;
 		while (end < b->n && same_llc(&b->keys[first], &b->keys[end]))
 			end++;
@@ -172,7 +180,6 @@ static int build(struct builder *b, const struct cosched_machine *machine,
 		if (ret)
 			return ret;
 		t->nr_llcs++;
-		t->nr_nodes = (__u32)b->keys[first].node + 1;
 	}
 	link_siblings(b);
 	return b->n ? 0 : -EINVAL;

@@ -143,7 +143,12 @@ static void test_offline(void)
 	CHECK(topo.cpu[2].sibling == -1, "a thread whose sibling is offline");
 	CHECK(topo.cpu[3].sibling == -1 && topo.cpu[3].shard == 0,
 	      "an offline CPU");
-	CHECK(topo.nr_nodes == 3 && topo.cpu[6].node == 2, "node numbers kept");
+	CHECK(topo.nr_nodes == 2 && topo.cpu[6].node == 1,
+	      "only nodes with CPUs count");
+	CHECK(topo.node[0].nr_cpus + topo.node[1].nr_cpus == topo.nr_online &&
+		      topo.node[1].first_shard == topo.node[0].nr_shards &&
+		      topo.node[1].nr_cpus == 2,
+	      "nodes know their shards and CPUs");
 }
 
 /* No caches, no nodes, no SMT files: as little as a kernel may tell. */
