@@ -183,21 +183,22 @@ static inline void numa_decide(const struct numa_params *pr,
  *
  * Which rate. Who crosses leaves its caches behind: about 2 MiB of them, some
  * 0.3 ms at what one CPU gets over a link between sockets, and its remote
- * accesses go on until its memory follows. With 1 ms for all of it and a CPU
- * that takes in one task every 20 ms, crossings cost 5 % of the node at most;
- * a preemption counts twice, since the one who is evicted loses as much. The
- * bucket holds a token for each CPU of the target, so that a node that is idle
- * can be filled at once, which costs nobody anything.
+ * accesses go on until its memory follows. Call it 1 ms for all. A CPU that
+ * would be idle else takes in one task every 5 ms: a fifth of its time at most is
+ * lost, where all of it would be. A preemption takes from one who runs, who loses
+ * as much: four times as much for it, so that both together stay below a tenth.
+ * The bucket holds a token for each CPU of the target, so that a node that is
+ * idle can be filled at once, which costs nobody anything.
  *
  * The bucket is one word: the time at which it will be full. Full and never
  * used is 0.
  */
-#define NUMA_CROSSING_NS	20000000ULL	/* one per CPU of the target */
+#define NUMA_CROSSING_NS	5000000ULL	/* one per CPU of the target */
 
 enum numa_crossing {
 	NUMA_CROSS_IDLE = 1,	/* tokens that it takes: woken to an idle CPU */
 	NUMA_CROSS_STEAL = 1,	/* taken from another node's queue */
-	NUMA_CROSS_PREEMPT = 2,	/* woken in the place of a runner */
+	NUMA_CROSS_PREEMPT = 4,	/* woken in the place of a runner */
 };
 
 /* Place of a gate in an array of nr_nodes * nr_nodes. */

@@ -236,19 +236,19 @@ static int cross(__u64 *gate, __u64 now, __u32 nr_cpus, __u32 tokens)
 
 static void test_gate(void)
 {
-	__u64 gate = 0, now = 100 * SEC, before;
+	__u64 gate = 0, now = 100 * SEC, before, each = NUMA_CROSSING_NS / 4;
 
 	for (int i = 0; i < 4; i++)		/* an idle node fills at once */
 		T(cross(&gate, now, 4, NUMA_CROSS_IDLE));
 	before = gate;
 	T(!cross(&gate, now, 4, NUMA_CROSS_STEAL));
 	T(gate == before);			/* refused: unchanged */
-	T(numa_gate_wait(gate, now, 4, 1) == 5 * MS);
-	T(numa_gate_wait(gate, now, 4, 2) == 10 * MS);
-	T(!cross(&gate, now + 5 * MS - 1, 4, 1));
-	T(cross(&gate, now + 5 * MS, 4, 1));	/* a token every 20 / 4 ms */
-	T(!cross(&gate, now + 10 * MS, 4, NUMA_CROSS_PREEMPT));
-	T(cross(&gate, now + 15 * MS, 4, NUMA_CROSS_PREEMPT));
+	T(numa_gate_wait(gate, now, 4, 1) == each);
+	T(numa_gate_wait(gate, now, 4, 2) == 2 * each);
+	T(!cross(&gate, now + each - 1, 4, 1));
+	T(cross(&gate, now + each, 4, 1));	/* a token from time to time */
+	T(!cross(&gate, now + 4 * each, 4, NUMA_CROSS_PREEMPT));
+	T(cross(&gate, now + 5 * each, 4, NUMA_CROSS_PREEMPT));
 	T(numa_gate_wait(0, now, 4, 4) == 0);
 	now += SEC;				/* saves up no more than its size */
 	for (int i = 0; i < 4; i++)
@@ -257,9 +257,9 @@ static void test_gate(void)
 	gate = 0;				/* one CPU can be preempted, too */
 	T(cross(&gate, now, 1, NUMA_CROSS_PREEMPT));
 	T(!cross(&gate, now, 1, 1));
-	T(numa_gate_wait(gate, now, 1, 1) == 20 * MS);
+	T(numa_gate_wait(gate, now, 1, 1) == NUMA_CROSSING_NS);
 	gate = 0;				/* no CPUs: as one */
-	T(cross(&gate, now, 0, 2));
+	T(cross(&gate, now, 0, NUMA_CROSS_PREEMPT));
 	T(!cross(&gate, now, 0, 1));
 	T(cross(&before, now, 512, 1));
 	T(numa_gate_index(1, 0, 2) == 2 && numa_gate_index(0, 1, 2) == 1);
