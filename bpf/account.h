@@ -241,6 +241,20 @@ __noinline int set_key(struct task_ctx *t __arg_nonnull,
 	return 0;
 }
 
+/*
+ * The least weight of a kernel thread: that of nice 5. What it does it does for
+ * others, often with a lock that they wait for: khugepaged, of nice 19, holds the
+ * address space of a program while it copies pages of it, and at a hundredth of a
+ * share did so for 400 ms. What merges pages for good, ksmd, has nice 5.
+ */
+#define KTHREAD_WEIGHT	33
+
+static u32 counted_weight(const struct task_struct *p, u32 weight)
+{
+	return p->flags & PF_KTHREAD && weight < KTHREAD_WEIGHT ?
+		       KTHREAD_WEIGHT : weight;
+}
+
 /* Count @p in its group: it competes for CPUs from here on. */
 static void count_in(struct task_struct *p, struct task_ctx *t)
 {
@@ -249,7 +263,7 @@ static void count_in(struct task_struct *p, struct task_ctx *t)
 
 	if (!g || t->weight)
 		return;
-	t->weight = p->scx.weight;
+	t->weight = counted_weight(p, p->scx.weight);
 	group_refresh(g, index);
 	__sync_fetch_and_add(&g->own_weight, t->weight);
 	group_activate(index);

@@ -114,6 +114,7 @@ void BPF_PROG(cosched_set_weight, struct task_struct *p, u32 weight)
 
 	if (!g || !t->weight)
 		return;
+	weight = counted_weight(p, weight);
 	__sync_fetch_and_add(&g->own_weight, (u64)weight - t->weight);
 	t->weight = weight;
 }

@@ -3,6 +3,9 @@
  * Does everybody get what weights say? Cgroups of various shapes; their CPU
  * time over a few seconds (ten with SOAK in the environment) against the ideal.
  */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ideal.h"
@@ -10,6 +13,7 @@
 #include "scheduler.h"
 #include "tap.h"
 #include "util.h"
+#include "witness.h"
 
 SHAPE(flat_equal,
 	{ .name = "a", .weight = 100, .tasks = 8 },
@@ -137,6 +141,84 @@ TEST(weight_changed)
 	usleep(SETTLE_MS * 1000);
 	check_loads(loads, n, span_ms(MEASURE_MS));
 	end_run(n);
+}
+
+#define THP		"/sys/kernel/mm/transparent_hugepage/"
+#define HUGE		(2UL << 20)
+
+/* What is changed, and what it was. */
+static struct {
+	const char *file, *text;
+	char was[16];
+} scan[] = {
+	{ THP "khugepaged/scan_sleep_millisecs", "0", "" },
+	{ THP "khugepaged/max_ptes_none", "0", "" },
+};
+
+static void restore_scan(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(scan); i++)
+		if (*scan[i].was)
+			file_write(scan[i].file, scan[i].was);
+}
+
+static void must_scan_without_pause(void)
+{
+	atexit(restore_scan);
+	for (size_t i = 0; i < ARRAY_SIZE(scan); i++) {
+		REQUIRE(file_read(scan[i].file, scan[i].was,
+				  sizeof(scan[i].was)) > 0, "%s: %m",
+			scan[i].file);
+		REQUIRE(!file_write(scan[i].file, scan[i].text), "%s: %m",
+			scan[i].file);
+	}
+}
+
+/* Memory that khugepaged looks at again and again, and can make nothing of. */
+static void be_scanned(void *arg)
+{
+	char *memory = mmap(NULL, 8 * HUGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)arg;
+	REQUIRE(memory != MAP_FAILED, "mmap: %m");
+	REQUIRE(!madvise(memory, 8 * HUGE, MADV_NOHUGEPAGE), "%m");
+	for (unsigned long at = 0; at < 8 * HUGE; at += HUGE)
+		memory[at] = 1;
+	REQUIRE(!madvise(memory, 8 * HUGE, MADV_HUGEPAGE), "%m");
+	for (;;)
+		pause();
+}
+
+/*
+ * A kernel thread of nice 19 holds locks that others wait for, and gets on with
+ * it: it does not have to make do with a hundredth of a share.
+ */
+TEST(nice_kernel_thread)
+{
+	static const struct load busy[] = {
+		{ .name = "busy", .weight = 100, .tasks = 8 },
+	};
+	pid_t khugepaged = pid_of("khugepaged"), child;
+	double got, cpus;
+
+	if (khugepaged < 0 || access(THP, F_OK))
+		SKIP("no khugepaged");
+	if (!scheduler_is_wanted())
+		SKIP("the kernel's own does not do that");
+	must_begin_run(busy, 1);
+	must_scan_without_pause();
+	child = must_start_child(be_scanned, NULL);
+	usleep(SETTLE_MS * 1000);
+	got = cpu_time_s(khugepaged);
+	measure_loads(busy, 1, span_ms(MEASURE_MS), &cpus);
+	got = (cpu_time_s(khugepaged) - got) * 1000 / span_ms(MEASURE_MS);
+	tap_note("khugepaged: %.3f CPUs, the others %.3f", got, cpus);
+	CHECK(got > .6, "khugepaged had %.3f CPUs", got);
+	CHECK(cpus > (double)nr_cpus() - 1.4, "the others %.3f", cpus);
+	kill(child, SIGKILL);
+	wait_child(child, BOUND_MS);
+	end_run(1);
 }
 
 #define NEAR(a, b)	((a) - (b) < 1e-6 && (b) - (a) < 1e-6)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,25 @@ void run_child(void (*fn)(void *arg), void *arg)
 
 	CHECK(WIFEXITED(status) && !WEXITSTATUS(status),
 	      "child ended with wait status 0x%x", (unsigned int)status);
+}
+
+pid_t pid_of(const char *comm)
+{
+	pid_t found = -1;
+	glob_t paths;
+
+	if (glob("/proc/[0-9]*/comm", 0, NULL, &paths))
+		return -1;
+	for (size_t i = 0; i < paths.gl_pathc && found < 0; i++) {
+		char name[64] = "";
+
+		file_read(paths.gl_pathv[i], name, sizeof(name));
+		name[strcspn(name, "\n")] = 0;
+		if (!strcmp(name, comm))
+			found = atoi(paths.gl_pathv[i] + strlen("/proc/"));
+	}
+	globfree(&paths);
+	return found;
 }
 
 void must_become(unsigned int uid)

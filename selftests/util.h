@@ -52,6 +52,9 @@ int wait_child(pid_t pid, int ms);
 /* Start, wait 30 s, and fail the test unless it exits with 0. */
 void run_child(void (*fn)(void *arg), void *arg);
 
+/* A process by its name, as /proc/PID/comm has it; -1: there is none. */
+pid_t pid_of(const char *comm);
+
 /* Become an ordinary user for good. */
 void must_become(unsigned int uid);
 
