@@ -11,6 +11,7 @@
 #ifndef _COSCHED_PLACE_H
 #define _COSCHED_PLACE_H
 
+#include "account.h"
 #include "maps.h"
 #include "numa.h"
 #include "policy/place.h"
@@ -73,15 +74,9 @@ struct search {
 static s32 claim_abroad(const struct task_struct *p, const struct search *at,
 			u32 node, const struct cpumask *idle)
 {
-	s32 cpu;
-
 	if (!at->free && gate_wait(at->node, node, NUMA_CROSS_IDLE))
 		return -EBUSY;
-	cpu = claim_in_node(p, node, idle);
-	/* Who loses the race for the last token has claimed already. */
-	if (cpu >= 0 && !at->free)
-		cross_gate(at->node, node, NUMA_CROSS_IDLE);
-	return cpu;
+	return claim_in_node(p, node, idle);
 }
 
 /* An idle CPU outside of the shard. */
@@ -142,6 +137,29 @@ static s32 claim_thread(struct task_struct *p, s32 prev, const struct search *at
 	return cpu;
 }
 
+/*
+ * An idle CPU that is to look at the queues, where @p is put at @cpu. It crosses
+ * the gate when it takes @p, which is not before.
+ */
+__noinline s32 claim_idle(const struct task_struct *p __arg_trusted,
+			  const struct task_ctx *t __arg_nonnull, s32 cpu)
+{
+	u32 node = node_index(cpu);
+	struct search at = {
+		.node = node,
+		.home = node,
+		.free = t->birth < 0,
+	};
+	const struct cpumask *idle;
+
+	if (is_pinned(p))
+		return scx_bpf_test_and_clear_cpu_idle(cpu) ? cpu : -EBUSY;
+	idle = scx_bpf_get_idle_cpumask();
+	cpu = claim_far(p, &at, idle);
+	scx_bpf_put_idle_cpumask(idle);
+	return cpu;
+}
+
 /* Does nobody wait for @cpu, whose shard is @shard? */
 static bool is_unwanted(s32 cpu, u32 shard)
 {
@@ -198,21 +216,16 @@ static void search_begin(struct search *at, const struct task_struct *p,
 }
 
 /* An idle CPU for @p, claimed, or a negative number. */
-__noinline s32 pick_idle(struct task_struct *p __arg_trusted,
-			 struct task_ctx *t __arg_nonnull, s32 prev)
+static s32 claim_any(struct task_struct *p, const struct task_ctx *t, s32 prev,
+		     const struct search *at)
 {
-	const struct cosched_cpu_topology *topo = topology_of(prev);
 	bool computes = is_computing(t->average_ns, t->burst_ns);
 	const struct cpumask *cores, *idle;
-	struct search at = {};
 	bool conflict;
 	s32 cpu;
 
-	if (!topo)
-		return -EBUSY;
-	search_begin(&at, p, t, prev, topo);
 	cores = scx_bpf_get_idle_smtmask();
-	cpu = claim_core(p, prev, &at, computes, cores);
+	cpu = claim_core(p, prev, at, computes, cores);
 	conflict = cpu < 0 && computes &&
 		   bpf_cpumask_intersects(cores, p->cpus_ptr);
 	scx_bpf_put_idle_cpumask(cores);
@@ -222,13 +235,31 @@ __noinline s32 pick_idle(struct task_struct *p __arg_trusted,
 	}
 
 	idle = scx_bpf_get_idle_cpumask();
-	cpu = claim_thread(p, prev, &at, idle);
+	cpu = claim_thread(p, prev, at, idle);
 	scx_bpf_put_idle_cpumask(idle);
 	if (cpu >= 0) {
 		stat_inc(COSCHED_STAT_WAKE_SIBLING);
 		if (conflict)
 			stat_inc(COSCHED_STAT_SMT_CONFLICT);
 	}
+	return cpu;
+}
+
+/* As claim_any(), from where @p ran last, through the gates. */
+__noinline s32 pick_idle(struct task_struct *p __arg_trusted,
+			 struct task_ctx *t __arg_nonnull, s32 prev)
+{
+	const struct cosched_cpu_topology *topo = topology_of(prev);
+	struct search at = {};
+	s32 cpu;
+
+	if (!topo)
+		return -EBUSY;
+	search_begin(&at, p, t, prev, topo);
+	cpu = claim_any(p, t, prev, &at);
+	/* Who loses the race for the last token has claimed already. */
+	if (cpu >= 0 && !at.free)
+		cross_gate(at.node, node_index(cpu), NUMA_CROSS_IDLE);
 	return cpu;
 }
 

@@ -171,14 +171,6 @@ __noinline s32 shortest_queue(const struct task_struct *p __arg_trusted, s32 cpu
 	return best;
 }
 
-/* A CPU may have become idle since none was found, or none was looked for. */
-static s32 claim_idle(const struct task_struct *p, s32 cpu)
-{
-	if (is_pinned(p))
-		return scx_bpf_test_and_clear_cpu_idle(cpu) ? cpu : -1;
-	return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-}
-
 /*
  * Put @p into a queue, and wake up a CPU that looks there, or take one from a
  * runner. An idle CPU takes it from whichever shard's queue it is in; from the
@@ -188,7 +180,7 @@ static void enqueue_ready(struct task_struct *p, struct task_ctx *t,
 			  struct group *g, s32 cpu, u64 flags)
 {
 	bool restricted = is_restricted(p, shard_index(cpu));
-	s32 idle = claim_idle(p, cpu);
+	s32 idle = claim_idle(p, t, cpu);
 	bool woke = flags & ENQ_WAKEUP;
 	s32 victim = -1;
 	u64 dsq;
@@ -412,6 +404,33 @@ static bool looks_at_others(const struct choice *c, const struct cpu_ctx *ctx)
 	return !c->dsq || clock_now() - ctx->others_ns >= OTHERS_EVERY_NS;
 }
 
+/* Is the first of @dsq a task that never ran? It leaves nothing behind. */
+static bool is_newborn(u64 dsq)
+{
+	struct task_struct *p;
+	bool newborn = false;
+
+	if (!can_peek())
+		return false;
+	bpf_rcu_read_lock();
+	p = scx_bpf_dsq_peek(dsq);
+	if (p) {
+		const struct task_ctx *t = task_of(p);
+
+		newborn = t && t->birth < 0;
+	}
+	bpf_rcu_read_unlock();
+	return newborn;
+}
+
+/* Time until the first of a shard's queue may cross between nodes; 0: now. */
+static u64 kept_out(u32 shard, u32 from, u32 to)
+{
+	u64 wait = gate_wait(from, to, NUMA_CROSS_STEAL);
+
+	return wait && is_newborn(DSQ_SHARD | shard) ? 0 : wait;
+}
+
 /*
  * The other shards. Whose clock is far behind has tasks that may not come here,
  * and too many of them: those who may come are before others here by no more
@@ -428,21 +447,18 @@ static void consider_others(struct choice *c, s32 cpu, struct cpu_ctx *ctx,
 		struct cosched_shard *st = shard_topology(i);
 		struct shard_ctx *sc = shard_at(i);
 		bool llc, node;
-		u64 lead;
+		u64 lead, shut;
 
 		if (!st || !sc || i == here->shard)
 			continue;
 		latest = vtime_max(latest, sc->task_now);
 		llc = st->llc == here->llc;
 		node = st->node == here->node;
-		if (!node) {
-			u64 w = gate_wait(st->node, here->node,
-					  NUMA_CROSS_STEAL);
-
-			if (w && scx_bpf_dsq_nr_queued(DSQ_SHARD | i) > 0)
-				wait = earlier(wait, w);
-			if (w)
-				continue;
+		shut = kept_out(i, st->node, here->node);
+		if (shut) {
+			if (scx_bpf_dsq_nr_queued(DSQ_SHARD | i) > 0)
+				wait = earlier(wait, shut);
+			continue;
 		}
 		lead = steal_margin(llc, node,
 				    params[COSCHED_PARAMS_PLAIN].slice_ns,
@@ -517,10 +533,12 @@ __noinline bool take_from_neighbours(s32 cpu, u32 shard)
 static bool take_from_shard(u32 shard, s32 cpu)
 {
 	const struct cosched_shard *st = shard_topology(shard);
+	u64 dsq = DSQ_SHARD | shard;
 
 	return st &&
-	       cross_gate(st->node, node_index(cpu), NUMA_CROSS_STEAL) &&
-	       dsq_move_to_local(DSQ_SHARD | shard);
+	       (is_newborn(dsq) ||
+		cross_gate(st->node, node_index(cpu), NUMA_CROSS_STEAL)) &&
+	       dsq_move_to_local(dsq);
 }
 
 /*
