@@ -111,7 +111,8 @@ TEST(ended_by_hotplug)
 	all_cpus = (int)nr_cpus();
 	must_begin_lasting();
 	atexit(put_cpus_online);
-	for (int round = 0; round < usual_or_soak(1, 10); round++) {
+	for (int round = 0; round < usual_or_soak(1, 10) && !tap_failed();
+	     round++) {
 		for (int cpu = all_cpus / 2; cpu < all_cpus; cpu++)
 			must_online(cpu, false);
 		CHECK(scheduler_becomes("enabled", STATE_MS),
@@ -121,6 +122,7 @@ TEST(ended_by_hotplug)
 		CHECK(scheduler_becomes("enabled", STATE_MS),
 		      "not loaded again with all CPUs");
 		check_busy_run();
+		tap_note("round %d: loaded twice", round);
 	}
 	/* It may have been about to go once more. */
 	nap_ns(SECOND);
@@ -139,24 +141,30 @@ TEST(ended_by_killed_daemon)
 		SKIP("none is loaded that could be ended");
 	must_start_loads(busy, 1);
 	must_start_witnesses();
-	for (int round = 0; round < usual_or_soak(4, 50); round++) {
+	for (int round = 0; round < usual_or_soak(2, 50) && !tap_failed();
+	     round++) {
 		pid_t pid = must_start_daemon();
+		int enabled;
 
 		/* Every other one at some moment after it has loaded. */
 		if (round % 2)
 			CHECK(scheduler_becomes("enabled", STATE_MS),
 			      "round %d: not loaded", round);
 		nap_ns(rand_r(&seed) % 1500 * MS);
-		were_enabled += scheduler_becomes("enabled", 0);
+		enabled = scheduler_becomes("enabled", 0);
+		were_enabled += enabled;
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		CHECK(scheduler_becomes("disabled", STATE_MS),
 		      "round %d: still loaded", round);
+		check_busy_run();
+		check_nothing_left();
+		tap_note("round %d: killed %s", round, enabled ? "while loaded" :
+			 "before it was loaded");
 	}
-	tap_note("%d times it was loaded", were_enabled);
+	CHECK(were_enabled, "it was never loaded when it was killed");
 	check_witnesses();
 	end_loads(1);
-	check_nothing_left();
 }
 
 /* What it was ended by must be counted as a restart that it survived. */

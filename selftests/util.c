@@ -115,7 +115,7 @@ bool wait_gone(const char *path, int ms)
 static struct {
 	pid_t pid;
 	int n;
-	char names[256][CGROUP_NAME_MAX];
+	char names[1200][CGROUP_NAME_MAX];
 } made;
 
 static void full_path(char path[256], const char *name)
