@@ -6,10 +6,12 @@
  * Environment: SOAK for 1,000 cgroups and 10,000 threads, not a fifth and a
  * tenth of that.
  */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@
 #define TIERS_MAX	40
 #define WEIGHT_LIGHT	100
 #define WEIGHT_HEAVY	300
-#define WORK_NS		(MS / 2)
+#define WORK_NS		MS
 #define NAP_NS		(10 * MS)
 
 /* A cgroup with a process of some threads. */
@@ -40,7 +42,7 @@ static int nr_tiers, nr_cells, nr_threads;	/* threads of a cell */
 
 static struct shared {
 	_Atomic int started;
-	_Atomic bool go;
+	_Atomic int go;		/* a futex: sleepers cost nothing until then */
 	_Atomic unsigned int rounds[];
 } *shared;
 
@@ -66,7 +68,7 @@ static void *work(void *arg)
 
 	shared->started++;
 	while (!shared->go)
-		nap_ns(50 * MS);
+		syscall(SYS_futex, &shared->go, FUTEX_WAIT, 0, NULL, NULL, 0);
 	for (;;) {
 		long long until = thread_ns() + WORK_NS;
 
@@ -130,7 +132,8 @@ static void must_start(void)
 	}
 	REQUIRE(wait_for(have_started, &total, usual_or_soak(60000, 600000)),
 		"%d of %d threads started", shared->started, total);
-	shared->go = true;
+	shared->go = 1;
+	syscall(SYS_futex, &shared->go, FUTEX_WAKE, total, NULL, NULL, 0);
 }
 
 static void end_cells(void)
