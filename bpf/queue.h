@@ -500,6 +500,7 @@ __noinline bool keep_running(struct task_struct *prev __arg_trusted,
 		advance_clocks(t, g, sc);
 	}
 	task_set_slice(prev, task_slice(g, group_index_of(t)));
+	ctx->kicked = false;
 	stat_inc(COSCHED_STAT_KEEP);
 	return true;
 }
