@@ -13,7 +13,6 @@
 
 #include "account.h"
 #include "limit.h"
-#include "place.h"
 
 /* Tasks that one run of a timer looks at; more have to wait for the next. */
 #define RELEASE_BATCH	4096
@@ -120,9 +119,9 @@ static u64 earlier(u64 a, u64 b)
 }
 
 /* A task that was put back into the queues of @cpu needs a CPU that looks. */
-static void offer(struct task_struct *p, struct task_ctx *t, s32 cpu)
+static void offer(struct task_struct *p, s32 cpu)
 {
-	s32 idle = is_pinned(p) ? cpu : claim_idle(p, t, cpu);
+	s32 idle = is_pinned(p) ? cpu : scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 
 	if (idle >= 0)
 		scx_bpf_kick_cpu(idle, KICK_IDLE);
@@ -166,7 +165,7 @@ static void release_due(struct release_timer *rt, u32 shard, u64 now, bool all)
 		dsq = dsq_of(p, cpu);
 		set_key(t, g, dsq, true);
 		if (dsq_move_vtime(p, dsq, t->key))
-			offer(p, t, cpu);
+			offer(p, cpu);
 	}
 }
 

@@ -71,8 +71,9 @@ struct search {
 };
 
 /* An idle CPU of another node than the one @p ran on. */
-static s32 claim_abroad(const struct task_struct *p, const struct search *at,
-			u32 node, const struct cpumask *idle)
+__noinline s32 claim_abroad(const struct task_struct *p __arg_trusted,
+			    const struct search *at __arg_nonnull, u32 node,
+			    const struct cpumask *idle __arg_trusted)
 {
 	if (!at->free && gate_wait(at->node, node, NUMA_CROSS_IDLE))
 		return -EBUSY;

@@ -405,7 +405,7 @@ static bool looks_at_others(const struct choice *c, const struct cpu_ctx *ctx)
 }
 
 /* Is the first of @dsq a task that never ran? It leaves nothing behind. */
-static bool is_newborn(u64 dsq)
+__noinline bool is_newborn(u64 dsq)
 {
 	struct task_struct *p;
 	bool newborn = false;
@@ -424,7 +424,7 @@ static bool is_newborn(u64 dsq)
 }
 
 /* Time until the first of a shard's queue may cross between nodes; 0: now. */
-static u64 kept_out(u32 shard, u32 from, u32 to)
+__noinline u64 kept_out(u32 shard, u32 from, u32 to)
 {
 	u64 wait = gate_wait(from, to, NUMA_CROSS_STEAL);
 
@@ -531,7 +531,7 @@ __noinline bool take_from_neighbours(s32 cpu, u32 shard)
 }
 
 /* The first of the queue of another shard, through the gate between nodes. */
-static bool take_from_shard(u32 shard, s32 cpu)
+__noinline bool take_from_shard(u32 shard, s32 cpu)
 {
 	const struct cosched_shard *st = shard_topology(shard);
 	u64 dsq = DSQ_SHARD | shard;
