@@ -74,8 +74,7 @@ static void sleep_until(long long ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
-/* Use that much CPU time. */
-static void burn(long long ns)
+void burn(long long ns)
 {
 	long long end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
 
@@ -337,13 +336,12 @@ void must_start_loads(const struct load *loads, int n)
 	usleep(STARTED_MS * 1000);
 }
 
-static double group_used_s(int i)
+double cgroup_used_s(const char *cgroup)
 {
 	char path[PATH_LEN], stat[2048];
 	const char *at;
 
-	snprintf(path, sizeof(path), CGROUP_ROOT "%.63s/cpu.stat",
-		 running.cgroup[i]);
+	snprintf(path, sizeof(path), CGROUP_ROOT "%.63s/cpu.stat", cgroup);
 	REQUIRE(file_read(path, stat, sizeof(stat)) > 0, "%s", path);
 	at = strstr(stat, "usage_usec ");
 	REQUIRE(at, "%s has no usage_usec", path);
@@ -356,7 +354,7 @@ static double used_s(const struct load *l, int i)
 	double sum = 0;
 
 	if (!l->is_member)
-		return group_used_s(i);
+		return cgroup_used_s(running.cgroup[i]);
 	for (int k = 0; k < l->tasks; k++) {
 		clockid_t id;
 

@@ -39,6 +39,12 @@ struct load {
 
 long nr_cpus(void);
 
+/* Use that much CPU time. */
+void burn(long long ns);
+
+/* CPU time of a cgroup so far, from its cpu.stat; @cgroup: its name. */
+double cgroup_used_s(const char *cgroup);
+
 /* How much of something: with SOAK in the environment as much as that says. */
 int usual_or_soak(int usual, int soak);
 

@@ -163,12 +163,8 @@ static long long now_ns(clockid_t id)
 
 static void hold_mutex(struct shared *s)
 {
-	long long end;
-
 	pthread_mutex_lock(&s->mutex);
-	end = now_ns(CLOCK_THREAD_CPUTIME_ID) + HOLD_NS;
-	while (now_ns(CLOCK_THREAD_CPUTIME_ID) < end)
-		;
+	burn(HOLD_NS);
 	pthread_mutex_unlock(&s->mutex);
 }
 

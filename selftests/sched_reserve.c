@@ -47,14 +47,6 @@ static void must_reserve(int load, int ppt)
 	REQUIRE(!file_write(path, text), "%s to %s", text, path);
 }
 
-static void spend(long long ns)
-{
-	long long until = now_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
-
-	while (now_ns(CLOCK_THREAD_CPUTIME_ID) < until)
-		;
-}
-
 static int by_value(const void *a, const void *b)
 {
 	long long x = *(const long long *)a, y = *(const long long *)b;
@@ -89,7 +81,7 @@ static void measure_wakes(int n, long long *ret_median, long long *ret_worst)
 				       NULL) == EINTR)
 			;
 		late[i] = now_ns(CLOCK_MONOTONIC) - due;
-		spend(WORK_NS);
+		burn(WORK_NS);
 		if (now_ns(CLOCK_MONOTONIC) > due + EVERY_NS)
 			due = now_ns(CLOCK_MONOTONIC);
 	}

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -33,7 +32,8 @@ struct cell {
 	char name[CGROUP_NAME_MAX];
 	pid_t pid;
 	int weight;
-	long long used_us, at_ns;	/* at the beginning */
+	long long at_ns;		/* when it was measured first */
+	double used_s;			/* then */
 	double cpus;
 };
 
@@ -54,14 +54,6 @@ static void write_to(const char *cgroup, const char *file, const char *text)
 	CHECK(!file_write(path, text), "%s to %s: %m", text, path);
 }
 
-static long long thread_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
-}
-
 static void *work(void *arg)
 {
 	_Atomic unsigned int *rounds = arg;
@@ -70,10 +62,7 @@ static void *work(void *arg)
 	while (!shared->go)
 		syscall(SYS_futex, &shared->go, FUTEX_WAIT, 0, NULL, NULL, 0);
 	for (;;) {
-		long long until = thread_ns() + WORK_NS;
-
-		while (thread_ns() < until)
-			;
+		burn(WORK_NS);
 		(*rounds)++;
 		nap_ns(NAP_NS);
 	}
@@ -144,29 +133,17 @@ static void end_cells(void)
 		wait_child(cells[i].pid, 60000);
 }
 
-/* usage_usec, the first line of cpu.stat. */
-static long long used_us(const struct cell *c)
-{
-	char path[256], text[256];
-	long long used = -1;
-
-	snprintf(path, sizeof(path), CGROUP_ROOT "%s/cpu.stat", c->name);
-	REQUIRE(file_read(path, text, sizeof(text)) > 0, "%s: %m", path);
-	REQUIRE(sscanf(text, "usage_usec %lld", &used) == 1, "%s: %s", path,
-		text);
-	return used;
-}
-
 static void measure(int ms)
 {
 	for (int i = 0; i < nr_cells; i++) {
 		cells[i].at_ns = now_ns();
-		cells[i].used_us = used_us(&cells[i]);
+		cells[i].used_s = cgroup_used_s(cells[i].name);
 	}
 	nap_ns(ms * MS);
 	for (int i = 0; i < nr_cells; i++)
-		cells[i].cpus = (double)(used_us(&cells[i]) - cells[i].used_us) *
-				1000 / (double)(now_ns() - cells[i].at_ns);
+		cells[i].cpus = (cgroup_used_s(cells[i].name) -
+				 cells[i].used_s) * SECOND /
+				(double)(now_ns() - cells[i].at_ns);
 }
 
 static bool have_all_run(void *arg)
