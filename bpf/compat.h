@@ -33,7 +33,6 @@
 #define WAKE_SYNC		KERNEL_ENUM(scx_wake_flags, SCX_WAKE_SYNC)
 #define KICK_IDLE		KERNEL_ENUM(scx_kick_flags, SCX_KICK_IDLE)
 #define KICK_PREEMPT		KERNEL_ENUM(scx_kick_flags, SCX_KICK_PREEMPT)
-#define PICK_IDLE_CORE		KERNEL_ENUM(scx_pick_idle_cpu_flags, SCX_PICK_IDLE_CORE)
 #define ENQ_LAST		KERNEL_ENUM(scx_enq_flags, SCX_ENQ_LAST)
 #define TASK_QUEUED		KERNEL_ENUM(scx_ent_flags, SCX_TASK_QUEUED)
 #define DSQ_LOCAL		KERNEL_ENUM(scx_dsq_id_flags, SCX_DSQ_LOCAL)

@@ -118,7 +118,10 @@ static u64 earlier(u64 a, u64 b)
 	return !a || vtime_before(b, a) ? b : a;
 }
 
-/* A task that was put back into the queues of @cpu needs a CPU that looks. */
+/*
+ * A task that was put back into the queues of @cpu needs a CPU that looks. One
+ * behind a gate looks again when that opens.
+ */
 static void offer(struct task_struct *p, s32 cpu)
 {
 	s32 idle = is_pinned(p) ? cpu : scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
