@@ -35,12 +35,12 @@ static bool is_percpu_kthread(const struct task_struct *p)
  */
 static u64 rival_key(u64 key, u64 dsq, u64 rival)
 {
-	const struct shard_ctx *sc;
+	const struct shard_ctx *sc = shard_of_dsq(dsq);
+	const struct cpu_ctx *c = cpu_of_dsq(dsq);
 
-	if (dsq == rival || !(dsq & DSQ_CPU))
+	if (dsq == rival || !sc || !c)
 		return key;
-	sc = shard_of_dsq(dsq);
-	return sc ? own_key(key, sc->task_now, nr_cpus()) : key;
+	return own_key(key, c->own_now, sc->task_now, nr_cpus());
 }
 
 /*
@@ -364,7 +364,7 @@ __noinline int consider_own(struct choice *c __arg_nonnull, s32 cpu, u64 now)
 	c->overdue = !is_urgent_key(c->dsq ? c->key : now, now) &&
 		     is_overdue(cpu, head.since_ns);
 	if (c->dsq && !c->overdue &&
-	    vtime_before(c->key, own_key(head.key, now, nr_cpus())))
+	    vtime_before(c->key, rival_key(head.key, dsq, c->dsq)))
 		return 0;
 	c->key = head.key;
 	c->dsq = dsq;

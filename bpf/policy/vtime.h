@@ -156,11 +156,12 @@ static inline __u64 task_key(const struct key_input *in)
 /*
  * With what key the first in a CPU's own queue competes with the first of its
  * shard. However little the CPU can give those who depend on it, the others
- * have to fall behind only by the lead until they are served.
+ * have to fall behind only by the lead until they are served. @clock: the own
+ * queue's, which may be far behind @now, the shard's.
  */
-static inline __u64 own_key(__u64 key, __u64 now, __u64 nr_cpus)
+static inline __u64 own_key(__u64 key, __u64 clock, __u64 now, __u64 nr_cpus)
 {
-	if (is_urgent_key(key, now))
+	if (is_urgent_key(key, clock))
 		return key;
 	return vtime_max(key, now - vtime_span(OWN_LEAD_NS, nr_cpus));
 }

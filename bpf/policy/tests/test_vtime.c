@@ -80,8 +80,8 @@ static void test_bounds(void)
 	in.vtime = base + 10000 * MS;
 	T(start_bound(&in) == base + DEBT);
 	T(group_bound(&in) == even.group_now);
-	T(own_key(base, base, 8) == base);
-	T(own_key(base - 10000 * MS, base, 8) == base - 8 * 25 * MS);
+	T(own_key(base, base, base, 8) == base);
+	T(own_key(base - 10000 * MS, base, base, 8) == base - 8 * 25 * MS);
 }
 
 static void test_clock(void)
