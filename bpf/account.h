@@ -235,9 +235,7 @@ __noinline int set_key(struct task_ctx *t __arg_nonnull,
 	if (t->urgent)
 		t->key = urgent_key(t->key);
 	else if (reserve != U64_MAX)
-		/* It is its turn when its reserve is earned, at the latest. */
-		t->key = vtime_min(t->key,
-				   in.now + vtime_span(reserve, nr_cpus()));
+		t->key = reserved_key(t->key, in.now, reserve, nr_cpus());
 	return 0;
 }
 
@@ -297,7 +295,8 @@ static void account_quiescent(struct task_ctx *t)
 /*
  * Of those who wait here none has an earlier key than @t, which is about to
  * run: bring the clocks up to it. An exchange that fails lost against another
- * CPU's; there is a next time.
+ * CPU's; there is a next time. Who is served for its reserve is far ahead of the
+ * others, and tells nothing of where they are.
  */
 static void advance_clocks(const struct task_ctx *t, const struct group *g,
 			   struct shard_ctx *sc)
@@ -305,6 +304,8 @@ static void advance_clocks(const struct task_ctx *t, const struct group *g,
 	struct key_input in;
 	struct clocks to;
 
+	if (group_reserve(g))
+		return;
 	key_inputs(&in, t, g, sc);
 	in.now = sc->task_now;
 	to = clocks_at(&in, t->key);

@@ -154,6 +154,17 @@ static inline __u64 task_key(const struct key_input *in)
 }
 
 /*
+ * With what key a task competes whose group's reserve will be earned in @wait: it
+ * is its turn then, or when its own @key says so if that is sooner. Others may be
+ * behind @now by the hold, and must not come before it.
+ */
+static inline __u64 reserved_key(__u64 key, __u64 now, __u64 wait, __u64 nr_cpus)
+{
+	return vtime_min(key, now + vtime_span(wait, nr_cpus) -
+				      vtime_span(HOLD_NS, nr_cpus));
+}
+
+/*
  * With what key the first in a CPU's own queue competes with the first of its
  * shard. However little the CPU can give those who depend on it, the others
  * have to fall behind only by the lead until they are served. @clock: the own
