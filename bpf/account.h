@@ -195,6 +195,23 @@ static void key_inputs(struct key_input *in, const struct task_ctx *t,
 	in->group_now = sc->group_now;
 	in->lag_ns = pr->lag_ns;
 	in->nr_cpus = nr_cpus();
+	in->turn_ns = sc->turn_ns;
+}
+
+/*
+ * @t takes a CPU, or is to stay on it: bring its virtual times within bounds of
+ * what that CPU and its shard have come to, which it may not have been part of. The
+ * exchange loses against a concurrent charge on purpose: there is a next time.
+ */
+static void bound_times(struct key_input *in, struct task_ctx *t,
+			struct group *g)
+{
+	u64 old = g->vtime;
+
+	in->vtime = t->vtime = start_bound(in);
+	in->group_vtime = group_bound(in);
+	if (in->group_vtime != old)
+		__sync_val_compare_and_swap(&g->vtime, old, in->group_vtime);
 }
 
 /*
@@ -228,6 +245,8 @@ __noinline int set_key(struct task_ctx *t __arg_nonnull,
 		    vtime_before(c->key, in.now))
 			in.now = c->key;
 		t->vtime = vtime_max(t->vtime, wake_floor(&in));
+	} else {
+		bound_times(&in, t, g);
 	}
 	in.vtime = t->vtime;
 	t->key = task_key(&in);
@@ -316,18 +335,13 @@ static void advance_clocks(const struct task_ctx *t, const struct group *g,
 					    to.group);
 }
 
-/*
- * @t takes its CPU: bring its virtual times within bounds of what this CPU and
- * its shard have come to, which it may not have been part of. The exchange
- * loses against a concurrent charge on purpose: there is a next time.
- */
+/* @t takes its CPU. */
 __noinline int settle(struct task_ctx *t __arg_nonnull,
 		      struct group *g __arg_nonnull,
 		      struct cpu_ctx *c __arg_nonnull,
 		      struct shard_ctx *sc __arg_nonnull, u64 dsq)
 {
 	struct key_input in;
-	u64 old = g->vtime;
 	bool is_new = !t->dsq;
 
 	if (t->queued && t->dsq == dsq && scx_bpf_dsq_nr_queued(dsq) > 0)
@@ -341,11 +355,9 @@ __noinline int settle(struct task_ctx *t __arg_nonnull,
 	}
 	key_inputs(&in, t, g, sc);
 	if (is_new)
-		in.vtime = in.now;
-	in.vtime = t->vtime = start_bound(&in);
-	in.group_vtime = group_bound(&in);
-	if (in.group_vtime != old)
-		__sync_val_compare_and_swap(&g->vtime, old, in.group_vtime);
+		t->vtime = in.now;
+	in.vtime = t->vtime;
+	bound_times(&in, t, g);
 	c->dsq = dsq;
 	c->urgent = t->urgent;
 	c->key = task_key(&in);

@@ -179,7 +179,9 @@ struct shard_ctx {
 				 * queue of one of its CPUs, give or take */
 	u64 look_again;		/* its idle CPUs should, which a gate kept from
 				 * what waits elsewhere */
-	u64 pad[2];		/* a cache line of its own */
+	u64 turn_ns;		/* in which all who wait in its queue get a slice;
+				 * as of when a CPU looked for work there last */
+	u64 pad;		/* a cache line of its own */
 };
 
 struct {

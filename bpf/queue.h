@@ -340,11 +340,13 @@ __noinline int pass_time(struct cpu_ctx *cpu __arg_nonnull,
 			 const struct choice *c __arg_nonnull)
 {
 	const struct cosched_shard *st = shard_topology(shard);
+	u64 served = st ? st->nr_cpus : 0;
 	u64 now = sc->task_now;
-	u64 to = now + clock_step(cpu->unpassed_ns, nr_cpus(),
-				  st ? st->nr_cpus : 0);
+	u64 to = now + clock_step(cpu->unpassed_ns, nr_cpus(), served);
 
 	cpu->unpassed_ns = 0;
+	sc->turn_ns = turn_time(scx_bpf_dsq_nr_queued(DSQ_SHARD | shard),
+				params[COSCHED_PARAMS_PLAIN].slice_ns, served);
 	to = vtime_max(to, cpu->others_now - vtime_span(HOLD_NS, nr_cpus()));
 	if (c->dsq && !is_urgent_key(c->key, now))
 		to = clock_hold(now, to, nr_cpus(), c->key);

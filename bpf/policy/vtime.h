@@ -85,6 +85,7 @@ struct key_input {
 	__u64 group_now;	/* that groups in its shard have reached */
 	__u64 lag_ns;		/* how long a group may save up its share */
 	__u64 nr_cpus;		/* virtual time passes at most this fast */
+	__u64 turn_ns;		/* in which all who wait there get a slice */
 };
 
 /*
@@ -93,9 +94,14 @@ struct key_input {
  * it. What is saved up is a span of the clock: virtual time passes at most
  * nr_cpus times as fast, when all CPUs are busy. Debts are virtual time itself,
  * since they are waited for: among tasks that one CPU has to serve virtual time
- * may pass no faster than the clock.
+ * may pass no faster than the clock. On top comes what a task is charged for its
+ * slice, up to DEBT_TURNS of all who wait: among thousands that is longer than
+ * DEBT, and would else be forgotten, and weights with it. But for nothing it did
+ * shall a task wait much longer than DEBT_WAIT_NS.
  */
 #define DEBT		1500000000ULL	/* of a task, and of a group */
+#define DEBT_TURNS	2
+#define DEBT_WAIT_NS	2000000000ULL
 #define BEHIND_NS	100000000ULL	/* of a task that starts */
 #define HOLD_NS		50000000ULL	/* of the first in a shard's queue */
 #define OWN_LEAD_NS	25000000ULL	/* of those in a CPU's own queue */
@@ -112,6 +118,23 @@ static inline __u64 slice_span(const struct key_input *in)
 	__u64 all = vtime_span(in->slice_ns, in->nr_cpus);
 
 	return own < all ? own : all;
+}
+
+/* How far a task, or its group, may be ahead of others: what it has to wait for. */
+static inline __u64 debt_bound(const struct key_input *in)
+{
+	__u64 slice = vtime_of(in->slice_ns, in->task_share);
+	__u64 turns = DEBT_TURNS * in->turn_ns;
+	__u64 most = vtime_span(turns < DEBT_WAIT_NS ? turns : DEBT_WAIT_NS,
+				in->nr_cpus);
+
+	return DEBT + (slice < most ? slice : most);
+}
+
+/* Time in which @waiting tasks get a slice each of @served CPUs. */
+static inline __u64 turn_time(__u64 waiting, __u64 slice_ns, __u64 served)
+{
+	return waiting * slice_ns / (served ? served : 1);
 }
 
 /* Earliest virtual time of a task that wakes up: a slice before others. */
@@ -132,7 +155,7 @@ static inline __u64 start_bound(const struct key_input *in)
 {
 	return vtime_clamp(in->vtime,
 			   in->now - vtime_span(BEHIND_NS, in->nr_cpus),
-			   in->now + DEBT);
+			   in->now + debt_bound(in));
 }
 
 /* Bounds of a group's virtual time. */
@@ -140,12 +163,12 @@ static inline __u64 group_bound(const struct key_input *in)
 {
 	return vtime_clamp(in->group_vtime,
 			   in->group_now - vtime_span(in->lag_ns, in->nr_cpus),
-			   in->group_now + DEBT);
+			   in->group_now + debt_bound(in));
 }
 
 static inline __u64 task_key(const struct key_input *in)
 {
-	__u64 latest = in->now + DEBT;
+	__u64 latest = in->now + debt_bound(in);
 	__u64 vtime = in->vtime;
 
 	if (vtime_before(latest, vtime))

@@ -60,6 +60,8 @@ static void test_key(void)
 	T(task_key(&in) == base + 5 * MS + DEBT);
 	in.vtime = base + (1ULL << 60);		/* absurd: still in bounds */
 	T(task_key(&in) == base + 2 * DEBT);
+	in.turn_ns = 10 * MS;			/* a slice on top */
+	T(task_key(&in) == base + 2 * (DEBT + 3 * MS));
 	in = even;
 	in.task_share = 1;			/* key knows no share: */
 	T(task_key(&in) == base);		/* equal bounds for all */
@@ -79,6 +81,20 @@ static void test_bounds(void)
 	T(start_bound(&in) == base - 8 * 100 * MS);
 	in.vtime = base + 10000 * MS;
 	T(start_bound(&in) == base + DEBT);
+	T(turn_time(1000, 3 * MS, 4) == 750 * MS);
+	T(turn_time(1000, 3 * MS, 0) == 3000 * MS); /* no division by 0 */
+	in.turn_ns = 10 * MS;			/* slices of two turns */
+	T(start_bound(&in) == base + DEBT + 8 * 20 * MS);
+	in.turn_ns = turn_time(1000, 3 * MS, 8);
+	T(start_bound(&in) == base + DEBT + vtime_of(3 * MS, SHARE_ONE / 100));
+	in.task_share = SHARE_ONE / 1000;	/* its slice is no small part */
+	in.vtime = base + 4000 * MS;
+	T(start_bound(&in) == base + 4000 * MS);
+	in.task_share = 1;			/* waits for two turns then */
+	in.vtime = base + (1ULL << 50);
+	T(start_bound(&in) == base + DEBT + 8 * 750 * MS);
+	in.turn_ns = 60000 * MS;		/* but two seconds at most */
+	T(start_bound(&in) == base + DEBT + 8 * 2000 * MS);
 	T(group_bound(&in) == even.group_now);
 	T(own_key(base, base, base, 8) == base);
 	T(own_key(base - 10000 * MS, base, base, 8) == base - 8 * 25 * MS);
