@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * NUMA nodes: tasks that have room at home stay there, an idle node is filled,
- * and who may run on one node only is served whatever the gates say. For a
+ * Placement on nodes and cores: tasks that have room at home stay there, an idle
+ * node is filled, who may run on one node only is served whatever the gates say,
+ * and computing tasks do not share a core while another one is idle. For a
  * machine of two nodes, the upper half of the CPUs being the second.
  */
 #include <stdio.h>
@@ -109,6 +110,43 @@ TEST(serves_the_bound)
 		SKIP("not 8 CPUs");
 	must_begin_run(loads, 2);
 	check_loads(loads, 2, span_ms(MEASURE_MS));
+	end_run(2);
+}
+
+/*
+ * Fewer tasks than cores, all of which compute: a busy sibling beside an idle core
+ * is a mistake, and at most one wake-up in a hundred may make it.
+ */
+TEST(takes_whole_cores)
+{
+	static const struct load loads[] = {
+		{ .name = "a", .weight = 100, .kind = LOAD_PERIODIC,
+		  .tasks = 2, .demand = .5 },
+		{ .name = "b", .weight = 300, .kind = LOAD_PERIODIC,
+		  .tasks = 1, .demand = .4 },
+	};
+	long long conflicts, cores, woken;
+	int ms = span_ms(MEASURE_MS);
+	double got[2];
+
+	if (must_read_number("/sys/devices/system/cpu/smt/active") != 1 ||
+	    nr_cpus() != 8)
+		SKIP("not 8 CPUs with siblings");
+	must_begin_run(loads, 2);
+	usleep(SETTLE_MS * 1000);
+	conflicts = scheduler_counter("smt_conflict");
+	cores = scheduler_counter("wake_core");
+	woken = wakeups();
+	measure_loads(loads, 2, ms, got);
+	conflicts = scheduler_counter("smt_conflict") - conflicts;
+	cores = scheduler_counter("wake_core") - cores;
+	woken = wakeups() - woken;
+	tap_note("%lld conflicts, %lld whole cores in %lld wake-ups", conflicts,
+		 cores, woken);
+	CHECK(woken >= ms / 20 * 3, "only %lld wake-ups", woken);
+	CHECK(cores > 0, "no wake-up took a whole core");
+	CHECK(conflicts * 100 <= woken, "%lld conflicts in %lld wake-ups",
+	      conflicts, woken);
 	end_run(2);
 }
 
