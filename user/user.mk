@@ -23,6 +23,7 @@ USER_SAN := -std=gnu11 -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(USER_WARN) $(WERROR)
 
 COMMON_SRC := $(wildcard user/common/*.c)
+include user/config/config.mk
 DAEMON_SRC := $(wildcard user/daemon/*.c)
 CLI_SRC := $(wildcard user/cli/*.c)
 user_obj = $(patsubst user/%.c,$(USER_OUT)/%.o,$(1))
@@ -34,15 +35,15 @@ MAN8 := build/man/cosched.8 build/man/coschedd.8
 user: $(USER_BINS) man
 man: $(MAN8)
 
-build/bin/coschedd: $(call user_obj,$(DAEMON_SRC) $(COMMON_SRC))
+build/bin/coschedd: $(call user_obj,$(DAEMON_SRC) $(CONFIG_SRC) $(COMMON_SRC))
 	@echo "  LINK    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(CONFIG_LIBS) -lmicrohttpd
 
-build/bin/cosched: $(call user_obj,$(CLI_SRC) $(COMMON_SRC))
+build/bin/cosched: $(call user_obj,$(CLI_SRC) $(CONFIG_SRC) $(COMMON_SRC))
 	@echo "  LINK    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(CONFIG_LIBS)
 
 $(USER_OUT)/%.o: user/%.c
 	@echo "  CC      $@"
