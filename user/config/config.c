@@ -79,10 +79,15 @@ const char *cosched_config_value(const struct cosched_config *config,
 				 enum cosched_setting setting)
 {
 	const struct cosched_qos *class = class_of(config, t);
+	const char *value = t->qos.value[setting];
 
-	if (t->qos.value[setting] || !class)
-		return t->qos.value[setting];
-	return class->value[setting];
+	if (!value && class)
+		value = class->value[setting];
+	/* A share is reserved for a cgroup that is enabled. */
+	if (!value && setting == COSCHED_SET_PROFILE &&
+	    cosched_config_value(config, t, COSCHED_SET_RESERVED))
+		value = "default";
+	return value;
 }
 
 const char *cosched_config_canary(const struct cosched_config *config,

@@ -150,6 +150,15 @@ static const char *current_value(const struct cosched_node *n, int setting)
 		       cosched_setting_default(setting) : NULL;
 }
 
+static int note_missing(struct make *m, size_t i, int setting)
+{
+	if (cosched_settings[setting].controller == COSCHED_CTL_NONE)
+		return cosched_plan_note(m->plan, COSCHED_NOTE_WARNING, i, setting,
+					 "left out: module cosched is not loaded");
+	return cosched_plan_note(m->plan, COSCHED_NOTE_ERROR, i, setting,
+				 "this kernel has no such file there");
+}
+
 static int plan_wanted(struct make *m, size_t i, int setting, const char *want)
 {
 	const struct cosched_node *n = &m->tree->node[i];
@@ -159,8 +168,7 @@ static int plan_wanted(struct make *m, size_t i, int setting, const char *want)
 	int r = 0;
 
 	if (!now)
-		return cosched_plan_note(m->plan, COSCHED_NOTE_ERROR, i, setting,
-					 "this kernel has no such file there");
+		return note_missing(m, i, setting);
 	if (drifted)
 		r = note_drift(m, i, setting, o, now);
 	if (r)

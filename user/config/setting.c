@@ -391,6 +391,7 @@ const char *cosched_setting_default(enum cosched_setting setting)
 		return "max 100000";
 	case COSCHED_SET_MEMORY_MIN:
 	case COSCHED_SET_MEMORY_LOW:
+	case COSCHED_SET_RESERVED:
 		return "0";
 	case COSCHED_SET_MEMORY_HIGH:
 	case COSCHED_SET_MEMORY_MAX:
