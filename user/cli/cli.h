@@ -23,6 +23,8 @@ enum cosched_cli_status {
 struct cosched_cli {
 	bool json, no_color, help, version;
 	__u64 interval, count;		/* stats */
+	bool dry_run, revert;		/* config plan, reload */
+	const char *canary;
 };
 
 struct cosched_command {
@@ -42,6 +44,12 @@ int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
 
+int cosched_cmd_config(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_reload(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_tenants(struct cosched_cli *cli, int argc, char **argv);
+
+extern const struct cosched_option cosched_plan_options[];
+extern const struct cosched_option cosched_reload_options[];
 extern const struct cosched_option cosched_stats_options[];
 
 #endif /* _COSCHED_CLI_CLI_H */

@@ -12,6 +12,7 @@
 #include <systemd/sd-varlink.h>
 
 #define CALL_TIMEOUT_US		10000000
+#define INVOKE_TIMEOUT_US	60000000
 
 struct cosched_client {
 	sd_varlink *link;
@@ -40,6 +41,25 @@ void cosched_client_close(struct cosched_client *c)
 		return;
 	(void)sd_varlink_close_unref(c->link);
 	free(c);
+}
+
+int cosched_client_invoke(struct cosched_client *c, const char *method,
+			  cosched_json *in, cosched_json **ret_reply,
+			  const char **ret_error)
+{
+	cosched_json *reply = NULL;
+	const char *error = NULL;
+	int r;
+
+	(void)sd_varlink_set_relative_timeout(c->link, INVOKE_TIMEOUT_US);
+	r = sd_varlink_call(c->link, method, in, &reply, &error);
+	if (r < 0)
+		return r;
+	/* Borrowed from the link: it is gone with the next call. */
+	*ret_reply = sd_json_variant_ref(reply);
+	if (error)
+		*ret_error = error;
+	return !!error;
 }
 
 int cosched_client_call(struct cosched_client *c, const char *method,

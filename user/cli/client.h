@@ -23,6 +23,14 @@ void cosched_client_close(struct cosched_client *client);
 int cosched_client_call(struct cosched_client *client, const char *method,
 			cosched_json **ret_reply, const char **ret_error);
 
+/*
+ * The same with parameters @in (may be NULL), and with what came with an error in
+ * @ret_reply, too. A daemon that writes thousands of cgroups gets 60 s.
+ */
+int cosched_client_invoke(struct cosched_client *client, const char *method,
+			  cosched_json *in, cosched_json **ret_reply,
+			  const char **ret_error);
+
 /* Say why cosched_client_open() failed with @r. Returns COSCHED_CLI_FAILED. */
 int cosched_client_fail(int r);
 

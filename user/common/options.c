@@ -74,11 +74,20 @@ static int apply(struct parser *p, const struct cosched_option *o,
 	}
 	if (!value && p->next < p->argc)
 		value = p->argv[p->next++];
+	if (!value && o->type == COSCHED_OPT_TEXT) {
+		(void)snprintf(p->err, p->err_size, "option --%s needs a value (%s)",
+			       o->name, o->arg);
+		return -EINVAL;
+	}
 	if (!value) {
 		(void)snprintf(p->err, p->err_size,
 			       "option --%s needs a value (%s, %llu to %llu)",
 			       o->name, o->arg, o->min, o->max);
 		return -EINVAL;
+	}
+	if (o->type == COSCHED_OPT_TEXT) {
+		memcpy(p->config + o->offset, &value, sizeof(value));
+		return 0;
 	}
 	return set_number(p, o, value);
 }

@@ -50,7 +50,7 @@ int cosched_apply(struct cosched_applier *a, const struct cosched_tree *tree,
 		return r;
 	for (done = 0; done < plan->nr_writes; done++) {
 		const struct cosched_write *w = &plan->write[done];
-		const struct cosched_node *n = &tree->node[w->node];
+		const struct cosched_cgroup *n = &tree->node[w->node];
 
 		r = do_write(a, n->path, n->id, n->unit, w, "apply");
 		if (r) {
@@ -62,7 +62,7 @@ int cosched_apply(struct cosched_applier *a, const struct cosched_tree *tree,
 		r = cosched_state_save(a->dir, &plan->next);
 	for (i = done; r && i-- > 0;) {
 		const struct cosched_write *w = &plan->write[i];
-		const struct cosched_node *n = &tree->node[w->node];
+		const struct cosched_cgroup *n = &tree->node[w->node];
 
 		(void)undo_write(a, n->path, n->id, n->unit, w, "rollback");
 	}

@@ -31,7 +31,7 @@ static int check_ancestor(struct cosched_plan *plan,
 			  const struct cosched_tree *tree, size_t i, size_t at,
 			  bool below_unit, __u32 need, __u32 *give)
 {
-	const struct cosched_node *n = &tree->node[at];
+	const struct cosched_cgroup *n = &tree->node[at];
 	char why[640], shown[256];
 
 	need &= ~n->gives;
@@ -57,7 +57,7 @@ int cosched_check_controllers(struct cosched_plan *plan,
 			      const struct cosched_tree *tree, size_t i,
 			      __u32 need, __u32 *give)
 {
-	const struct cosched_node *n = &tree->node[i];
+	const struct cosched_cgroup *n = &tree->node[i];
 	int at, r;
 
 	if (need & ~tree->node[0].has)

@@ -68,6 +68,22 @@ void cosched_problem_add(struct cosched_problems *problems, unsigned int line,
 	va_end(ap);
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct cosched_problem *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->column < y->column ? -1 : x->column > y->column;
+}
+
+void cosched_problems_sort(struct cosched_problems *problems)
+{
+	if (problems->n)
+		qsort(problems->problem, problems->n, sizeof(*problems->problem),
+		      by_place);
+}
+
 static const struct cosched_qos *class_of(const struct cosched_config *config,
 					  const struct cosched_tenant *t)
 {

@@ -29,7 +29,7 @@ struct cosched_qos {
 	unsigned int high_line;
 };
 
-struct cosched_class {
+struct cosched_qos_class {
 	char *name;
 	unsigned int line;
 	struct cosched_qos qos;
@@ -51,7 +51,7 @@ enum cosched_drift_policy {
 };
 
 struct cosched_config {
-	struct cosched_class *classes;
+	struct cosched_qos_class *classes;
 	size_t nr_classes;
 	struct cosched_tenant *tenants;
 	size_t nr_tenants;
@@ -83,6 +83,14 @@ int cosched_config_parse(const char *text, size_t size,
 			 struct cosched_problems *problems);
 
 /*
+ * The same, but what could be made of a file with problems is in @ret_config,
+ * too, and to be freed: to look for more of them.
+ */
+int cosched_config_parse_all(const char *text, size_t size,
+			     struct cosched_config *ret_config,
+			     struct cosched_problems *problems);
+
+/*
  * Find the devices and nodes that @config names, on this machine: fills in
  * numbers of devices, and CPUs and memory of nodes. Returns as above.
  */
@@ -98,6 +106,9 @@ int cosched_config_load(const char *path, struct cosched_config *ret_config,
 
 void cosched_config_free(struct cosched_config *config);
 void cosched_problems_free(struct cosched_problems *problems);
+
+/* In the order of the file. */
+void cosched_problems_sort(struct cosched_problems *problems);
 
 /* Add one. Text that is from outside has to be escaped by the caller. */
 void cosched_problem_add(struct cosched_problems *problems, unsigned int line,

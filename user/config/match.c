@@ -81,7 +81,7 @@ static bool matches_glob(const char *glob, const char *path)
 	return !strncmp(glob, path, n) && !fnmatch(glob, path, FNM_PATHNAME);
 }
 
-static bool matches(const struct cosched_tenant *t, const struct cosched_node *n,
+static bool matches(const struct cosched_tenant *t, const struct cosched_cgroup *n,
 		    bool (*has_label)(const char *path, const char *label))
 {
 	if (t->cgroup)
@@ -102,7 +102,7 @@ void cosched_tree_match(struct cosched_tree *tree,
 		tree->node[i].tenant = -1;
 	if (build_index(&index)) {
 		for (i = 0; i < tree->n; i++) {
-			struct cosched_node *n = &tree->node[i];
+			struct cosched_cgroup *n = &tree->node[i];
 
 			n->tenant = n->parent < 0 ? -1 : find_literal(&index, n->path);
 			for (k = 0; n->parent >= 0 && k < index.nr_other; k++) {

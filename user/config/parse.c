@@ -313,7 +313,7 @@ static void add_class(struct cosched_yaml *y, yaml_node_t *key, const char *name
 		      yaml_node_t *value)
 {
 	struct cosched_config *config = parse_of(y)->config;
-	struct cosched_class *class;
+	struct cosched_qos_class *class;
 	char what[COSCHED_NAME_MAX + 16];
 	void *p;
 
@@ -326,7 +326,7 @@ static void add_class(struct cosched_yaml *y, yaml_node_t *key, const char *name
 		return;
 	config->classes = p;
 	class = &config->classes[config->nr_classes];
-	*class = (struct cosched_class){
+	*class = (struct cosched_qos_class){
 		.name = copy(y, name),
 		.line = (unsigned int)key->start_mark.line + 1,
 		.qos.numa_node = -1,
@@ -612,16 +612,7 @@ static int check_tenants(struct cosched_yaml *y)
 	return 0;
 }
 
-static int by_place(const void *a, const void *b)
-{
-	const struct cosched_problem *x = a, *y = b;
-
-	if (x->line != y->line)
-		return x->line < y->line ? -1 : 1;
-	return x->column < y->column ? -1 : x->column > y->column;
-}
-
-int cosched_config_parse(const char *text, size_t size,
+int cosched_config_parse_all(const char *text, size_t size,
 			 struct cosched_config *ret_config,
 			 struct cosched_problems *problems)
 {
@@ -642,11 +633,20 @@ int cosched_config_parse(const char *text, size_t size,
 	yaml_document_delete(&y.document);
 	if (parse.no_memory)
 		r = -ENOMEM;
-	if (problems->n)
-		qsort(problems->problem, problems->n, sizeof(*problems->problem),
-		      by_place);
+	cosched_problems_sort(problems);
 	if (!r && problems->n + problems->dropped)
 		r = -EINVAL;
+	*ret_config = config;
+	return r;
+}
+
+int cosched_config_parse(const char *text, size_t size,
+			 struct cosched_config *ret_config,
+			 struct cosched_problems *problems)
+{
+	struct cosched_config config = {};
+	int r = cosched_config_parse_all(text, size, &config, problems);
+
 	if (r)
 		cosched_config_free(&config);
 	else

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/text.h"
 #include "config/checks.h"
+#include "config/lines.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ int cosched_plan_note(struct cosched_plan *plan, enum cosched_note_kind kind,
 }
 
 /* Copy @o, with what of it is other now, to what will be owned. */
-static int own(struct cosched_plan *plan, const struct cosched_node *node,
+static int own(struct cosched_plan *plan, const struct cosched_cgroup *node,
 	       int setting, const char *original, const char *written,
 	       const char *reported)
 {
@@ -140,7 +141,7 @@ static int note_drift(struct make *m, size_t i, int setting,
 }
 
 /* The current value; that of the kernel where the controller is to come. */
-static const char *current_value(const struct cosched_node *n, int setting)
+static const char *current_value(const struct cosched_cgroup *n, int setting)
 {
 	enum cosched_controller c = cosched_settings[setting].controller;
 
@@ -159,9 +160,26 @@ static int note_missing(struct make *m, size_t i, int setting)
 				 "this kernel has no such file there");
 }
 
+/*
+ * A memory.high that moves is as configured anywhere from its value up to
+ * memory.high.most, when it was we who moved it there.
+ */
+static bool is_moved(const struct make *m, const struct cosched_cgroup *n,
+		     int setting, const struct cosched_owned *o, const char *want)
+{
+	__u64 most, base = 0, now = 0;
+
+	if (setting != COSCHED_SET_MEMORY_HIGH || !o)
+		return false;
+	most = cosched_config_high_most(m->config,
+					&m->config->tenants[n->tenant]);
+	return most && !cosched_parse_bytes(want, &base) &&
+	       !cosched_parse_bytes(o->written, &now) && now >= base && now <= most;
+}
+
 static int plan_wanted(struct make *m, size_t i, int setting, const char *want)
 {
-	const struct cosched_node *n = &m->tree->node[i];
+	const struct cosched_cgroup *n = &m->tree->node[i];
 	const struct cosched_owned *o = cosched_state_find(m->state, n->id, setting);
 	const char *now = current_value(n, setting);
 	bool drifted = o && now && strcmp(o->written, now);
@@ -169,6 +187,8 @@ static int plan_wanted(struct make *m, size_t i, int setting, const char *want)
 
 	if (!now)
 		return note_missing(m, i, setting);
+	if (is_moved(m, n, setting, o, want))
+		want = o->written;
 	if (drifted)
 		r = note_drift(m, i, setting, o, now);
 	if (r)
@@ -195,7 +215,7 @@ static int plan_unwanted(struct make *m, size_t i, const struct cosched_owned *o
 
 bool cosched_plan_covers(const struct cosched_config *config,
 			 const struct cosched_plan_options *options,
-			 const struct cosched_node *node)
+			 const struct cosched_cgroup *node)
 {
 	const char *group = node->tenant < 0 ? NULL :
 		cosched_config_canary(config, &config->tenants[node->tenant]);
@@ -216,7 +236,7 @@ static __u32 controller_bit(int setting)
 
 static int plan_node(struct make *m, size_t i)
 {
-	const struct cosched_node *n = &m->tree->node[i];
+	const struct cosched_cgroup *n = &m->tree->node[i];
 	bool covered = cosched_plan_covers(m->config, m->options, n);
 	__u32 need = 0;
 	int s, r = 0;

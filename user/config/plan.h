@@ -9,7 +9,7 @@
 #include "config/config.h"
 
 /* One cgroup, as it was found. */
-struct cosched_node {
+struct cosched_cgroup {
 	char *path;		/* normalised */
 	__u64 id;
 	__u32 uid;		/* who owns it */
@@ -26,7 +26,7 @@ struct cosched_node {
 
 /* Parents come before their children. */
 struct cosched_tree {
-	struct cosched_node *node;
+	struct cosched_cgroup *node;
 	size_t n;
 };
 
@@ -105,7 +105,7 @@ void cosched_tree_match(struct cosched_tree *tree,
 /* Is @node to be planned for with @options? */
 bool cosched_plan_covers(const struct cosched_config *config,
 			 const struct cosched_plan_options *options,
-			 const struct cosched_node *node);
+			 const struct cosched_cgroup *node);
 
 void cosched_plan_free(struct cosched_plan *plan);
 void cosched_tree_free(struct cosched_tree *tree);

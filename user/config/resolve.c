@@ -195,9 +195,11 @@ int cosched_config_load(const char *path, struct cosched_config *ret_config,
 	int r = read_all(path, &text, &size);
 
 	if (!r)
-		r = cosched_config_parse(text, size, &config, problems);
-	if (!r)
+		r = cosched_config_parse_all(text, size, &config, problems);
+	/* Also of a file with problems: whoever mends it wants to know all. */
+	if (!r || r == -EINVAL)
 		r = cosched_config_resolve(&config, problems);
+	cosched_problems_sort(problems);
 	if (r)
 		cosched_config_free(&config);
 	else

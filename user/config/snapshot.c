@@ -46,7 +46,7 @@ static bool is_unit(const struct cosched_tree *tree, int parent, const char *nam
 static int add_node(struct cosched_tree *tree, int parent, const char *name,
 		    __u64 id, bool systemd)
 {
-	struct cosched_node *n;
+	struct cosched_cgroup *n;
 
 	if (tree->n == COSCHED_NODES_MAX)
 		return -E2BIG;
@@ -57,9 +57,9 @@ static int add_node(struct cosched_tree *tree, int parent, const char *name,
 		tree->node = n;
 	}
 	n = &tree->node[tree->n];
-	*n = (struct cosched_node){ .id = id, .parent = parent, .tenant = -1 };
+	*n = (struct cosched_cgroup){ .id = id, .parent = parent, .tenant = -1 };
 	if (parent >= 0) {
-		const struct cosched_node *up = &tree->node[parent];
+		const struct cosched_cgroup *up = &tree->node[parent];
 
 		n->depth = up->depth + 1;
 		if (asprintf(&n->path, "%s/%s", up->parent < 0 ? "" : up->path,
@@ -78,7 +78,7 @@ static int add_node(struct cosched_tree *tree, int parent, const char *name,
 }
 
 static int node_dir(const struct cosched_place *place,
-		    const struct cosched_node *n, char *out)
+		    const struct cosched_cgroup *n, char *out)
 {
 	return snprintf(out, PATH_MAX, "%s%s", place->mount,
 			n->parent < 0 ? "" : n->path) >= PATH_MAX ?
@@ -129,7 +129,7 @@ static void choose(const struct cosched_tree *tree,
 	int s, at;
 
 	for (i = 0; i < tree->n; i++) {
-		const struct cosched_node *n = &tree->node[i];
+		const struct cosched_cgroup *n = &tree->node[i];
 
 		for (s = 0; s < COSCHED_NR_SETTINGS; s++)
 			if ((n->tenant >= 0 &&
@@ -168,7 +168,7 @@ static __u32 read_controllers(const char *dir, const char *name)
 	return bits;
 }
 
-static void read_node(const struct cosched_place *place, struct cosched_node *n,
+static void read_node(const struct cosched_place *place, struct cosched_cgroup *n,
 		      __u32 mask)
 {
 	char path[PATH_MAX], value[COSCHED_VALUE_MAX], first[2];

@@ -18,6 +18,7 @@
 #include "common/proto.h"
 #include "daemon/interface.h"
 #include "daemon/log.h"
+#include "daemon/qos_control.h"
 #include "daemon/supervisor.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ static struct cosched_supervisor *supervisor_of(sd_varlink *link)
 }
 
 /* Each call is a sign of life; the timer is the connection's userdata. */
-static void postpone_timeout(sd_varlink *link)
+void cosched_control_touch(sd_varlink *link)
 {
 	sd_event_source *timer = sd_varlink_get_userdata(link);
 
@@ -61,7 +62,7 @@ static int check_call(sd_varlink *link, json *parameters)
 {
 	static const sd_json_dispatch_field none[] = { {} };
 
-	postpone_timeout(link);
+	cosched_control_touch(link);
 	return sd_varlink_dispatch(link, parameters, none, NULL);
 }
 
@@ -387,6 +388,8 @@ static int configure(sd_varlink_server *server)
 		r = sd_varlink_server_bind_method_many(
 			server, COSCHED_GET_STATUS, get_status,
 			COSCHED_GET_STATS, get_stats);
+	if (r >= 0)
+		r = cosched_qos_control_bind(server);
 	if (r >= 0)
 		r = sd_varlink_server_bind_connect(server, on_connect);
 	if (r >= 0)

@@ -16,6 +16,9 @@ struct cosched_supervisor;
 int cosched_control_start(sd_event *event, struct cosched_supervisor *supervisor,
 			  sd_varlink_server **ret_server);
 
+/* A call came over @link: it is not silent. For all methods. */
+void cosched_control_touch(sd_varlink *link);
+
 /* Disconnect all clients and remove the socket. Accepts NULL. */
 void cosched_control_stop(sd_varlink_server *server);
 

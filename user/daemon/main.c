@@ -10,11 +10,13 @@
 #include "common/kernel.h"
 #include "common/options.h"
 #include "common/proto.h"
+#include "config/config.h"
 #include "daemon/control.h"
 #include "daemon/instance.h"
 #include "daemon/log.h"
 #include "daemon/priority.h"
 #include "daemon/supervisor.h"
+#include "daemon/tenancy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,7 @@
 struct options {
 	bool foreground, partial, no_restart, verbose, help, version;
 	__u64 timeout_ms, slice_us, max_restarts;
+	const char *config;
 };
 
 #define FLAG(name, letter, field, help)					\
@@ -47,6 +50,8 @@ static const struct cosched_option option_table[] = {
 	       "time slice of profile \"default\" (3000)"),
 	NUMBER("max-restarts", max_restarts, 1, COSCHED_BACKOFF_MAX_RESTARTS,
 	       "N", "give up after N restarts that did not help (5)"),
+	{ "config", 'c', COSCHED_OPT_TEXT, offsetof(struct options, config), 0, 0,
+	  "FILE", "classes and tenants (" COSCHED_CONFIG_FILE ")" },
 	FLAG("no-restart", 0, no_restart,
 	     "end when the kernel ended the scheduler"),
 	FLAG("verbose", 'v', verbose, "print what libbpf warns about"),
@@ -223,14 +228,21 @@ static int make_event_loop(sd_event **ret_event)
 	return 0;
 }
 
+struct start {
+	struct cosched_priority normal;	/* what to go back to when loaded */
+	int ready_fd;			/* of enter_background(), -1: none */
+	const char *config_file;
+};
+
 /*
  * From a loop that is there to its end; loading has priority, which ends with
  * it. Returns the exit status.
  */
 static int serve(sd_event *event, struct cosched_supervisor *s,
 		 const struct cosched_supervisor_config *config,
-		 const struct cosched_priority *normal, int ready_fd)
+		 const struct start *start)
 {
+	struct cosched_tenancy tenancy = {};
 	sd_varlink_server *server = NULL;
 	int status, r;
 
@@ -241,11 +253,12 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 		return COSCHED_STATUS_FAILED;
 	}
 	status = cosched_supervisor_start(s, event, config);
-	cosched_priority_restore(normal);
+	cosched_priority_restore(&start->normal);
 	if (status == COSCHED_STATUS_OK) {
+		cosched_tenancy_start(&tenancy, event, s, start->config_file);
 		(void)sd_notifyf(0, "READY=1\nMAINPID=%d", (int)getpid());
-		if (ready_fd >= 0)
-			finish_background(ready_fd);
+		if (start->ready_fd >= 0)
+			finish_background(start->ready_fd);
 		status = sd_event_loop(event);
 		if (status < 0) {
 			cosched_log(LOG_ERR, "event loop failed: %s",
@@ -254,6 +267,7 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 		}
 		(void)sd_notify(0, "STOPPING=1");
 	}
+	cosched_tenancy_stop(&tenancy);
 	cosched_control_stop(server);
 	cosched_supervisor_stop(s);
 	if (status == COSCHED_STATUS_OK)
@@ -275,12 +289,12 @@ static int run(const struct options *o, int ready_fd)
 	};
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	struct cosched_supervisor supervisor = {};
-	struct cosched_priority normal;
+	struct start start = { .ready_fd = ready_fd, .config_file = o->config };
 	_cleanup_close_ int lock = -1;
 	int status, r;
 
 	/* First: what follows takes its time where others have all CPUs. */
-	cosched_priority_raise(&normal);
+	cosched_priority_raise(&start.normal);
 	status = check_machine();
 	if (status == COSCHED_STATUS_OK)
 		status = take_lock(&lock);
@@ -292,12 +306,13 @@ static int run(const struct options *o, int ready_fd)
 			    strerror(-r));
 		return COSCHED_STATUS_FAILED;
 	}
-	return serve(event, &supervisor, &config, &normal, ready_fd);
+	return serve(event, &supervisor, &config, &start);
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = { .max_restarts = 5 };
+	struct options options = { .max_restarts = 5,
+				   .config = COSCHED_CONFIG_FILE };
 	int status, ready_fd = -1, r;
 
 	status = parse_options(argc, argv, &options);

@@ -16,15 +16,15 @@
 #define NR(a) COSCHED_ARRAY_SIZE(a)
 #define ALL ((1U << COSCHED_NR_CONTROLLERS) - 1)
 
-static struct cosched_node node(const char *path, int parent, unsigned int depth)
+static struct cosched_cgroup node(const char *path, int parent, unsigned int depth)
 {
-	return (struct cosched_node){
+	return (struct cosched_cgroup){
 		.path = strdup(path), .id = 100, .parent = parent, .depth = depth,
 		.tenant = -1, .has = ALL, .gives = ALL,
 	};
 }
 
-static struct cosched_tree make_tree(const struct cosched_node *nodes, size_t n)
+static struct cosched_tree make_tree(const struct cosched_cgroup *nodes, size_t n)
 {
 	struct cosched_tree tree = { malloc(n * sizeof(*nodes)), n };
 	size_t i;
@@ -71,7 +71,7 @@ static bool is_write(const struct cosched_plan *p, size_t i, size_t at,
 	       !strcmp(w->old, old) && !strcmp(w->new, new);
 }
 
-static void set(struct cosched_node *n, int setting, const char *value)
+static void set(struct cosched_cgroup *n, int setting, const char *value)
 {
 	free(n->value[setting]);
 	n->value[setting] = strdup(value);
@@ -99,7 +99,7 @@ static void take_state(struct cosched_state *state, struct cosched_plan *p)
 
 static void test_life(void)
 {
-	struct cosched_tree tree = make_tree((struct cosched_node[]){
+	struct cosched_tree tree = make_tree((struct cosched_cgroup[]){
 		node("/", -1, 0), node("/t", 0, 1), node("/t/a", 1, 2),
 		node("/t/b", 1, 2) }, 4);
 	struct cosched_config c = configure(
@@ -163,7 +163,7 @@ static void test_life(void)
 
 static void test_canary(void)
 {
-	struct cosched_tree tree = make_tree((struct cosched_node[]){
+	struct cosched_tree tree = make_tree((struct cosched_cgroup[]){
 		node("/", -1, 0), node("/a", 0, 1), node("/b", 0, 1) }, 3);
 	struct cosched_config c = configure(
 		"classes: {x: {cpu.weight: 5, canary: early}}\n"
@@ -189,7 +189,7 @@ static void test_canary(void)
 
 static void test_refused(void)
 {
-	struct cosched_tree tree = make_tree((struct cosched_node[]){
+	struct cosched_tree tree = make_tree((struct cosched_cgroup[]){
 		node("/", -1, 0), node("/a", 0, 1), node("/a/b", 1, 2) }, 3);
 	struct cosched_config c = configure(
 		"tenants: {a: {cgroup: /a, cpuset.cpus: 0-1}, "
@@ -250,7 +250,7 @@ static bool fits(const struct cosched_tree *tree, size_t i)
 	static const int nested[] = { COSCHED_SET_CPUSET_CPUS,
 				      COSCHED_SET_MEMORY_HIGH,
 				      COSCHED_SET_CPU_MAX };
-	const struct cosched_node *n = &tree->node[i];
+	const struct cosched_cgroup *n = &tree->node[i];
 	char join[COSCHED_VALUE_MAX];
 	size_t k;
 
@@ -292,7 +292,7 @@ static void assign(struct cosched_tree *tree, const struct shape *s)
 	int i;
 
 	for (i = 1; i < NODES; i++) {
-		struct cosched_node *n = &tree->node[i];
+		struct cosched_cgroup *n = &tree->node[i];
 
 		set(n, COSCHED_SET_CPUSET_CPUS, print_mask(s->cpus[i]));
 		(void)sprintf(text, "%lu", s->pages[i] * 4096);
@@ -322,7 +322,7 @@ static struct cosched_config configure_shape(const struct cosched_tree *tree,
 
 static struct cosched_tree random_tree(struct shape *s)
 {
-	struct cosched_node nodes[NODES] = { node("/", -1, 0) };
+	struct cosched_cgroup nodes[NODES] = { node("/", -1, 0) };
 	char path[512];
 	int i;
 
