@@ -25,6 +25,8 @@ struct cosched_cli {
 	__u64 interval, count;		/* stats */
 	bool dry_run, revert;		/* config plan, reload */
 	const char *canary;
+	const char *device, *svg;	/* experiment */
+	__u64 seconds, scale, rate;
 };
 
 struct cosched_command {
@@ -47,7 +49,9 @@ int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_config(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_reload(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_tenants(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_experiment(struct cosched_cli *cli, int argc, char **argv);
 
+extern const struct cosched_option cosched_experiment_options[];
 extern const struct cosched_option cosched_plan_options[];
 extern const struct cosched_option cosched_reload_options[];
 extern const struct cosched_option cosched_stats_options[];

@@ -50,6 +50,8 @@ static const struct cosched_command commands[] = {
 	  0, 0, cosched_reload_options, cosched_cmd_reload },
 	{ "tenants", "", "cgroups that belong to tenants, and what was written there",
 	  0, 0, NULL, cosched_cmd_tenants },
+	{ "experiment", "tenants", "do memory.high and io.weight hold together?", 1, 1,
+	  cosched_experiment_options, cosched_cmd_experiment },
 	{ "doctor", "", "what this system has, what is missing, what that costs",
 	  0, 0, NULL, cosched_cmd_doctor },
 	{ "help", "[COMMAND]", "print help", 0, 1, NULL, cmd_help },
