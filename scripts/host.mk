@@ -7,13 +7,13 @@
 
 GO_SOURCES := $(shell find user/go -name '*.go' -o -name go.mod)
 
-go: build/bin/trainsim
+go: build/bin/trainsim build/bin/heapgrow
 
-build/bin/trainsim: $(GO_SOURCES)
+build/bin/trainsim build/bin/heapgrow: build/bin/%: $(GO_SOURCES)
 	@echo "  GO      $@"
 	@mkdir -p $(@D)
 	$(Q)cd user/go && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
-		-o ../../$@ ./cmd/trainsim
+		-o ../../$@ ./cmd/$*
 
 # Of the policies: one program for each file.
 POLICY_TESTS := $(patsubst bpf/policy/tests/%.c,build/test/%, \
@@ -26,6 +26,14 @@ $(POLICY_TESTS): build/test/%: bpf/policy/tests/%.c \
 	$(Q)$(CC) -std=gnu11 -g -O1 -Wall -Wextra -Wshadow -Wmissing-prototypes \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-pthread -Ibpf -Iinclude/uapi $< -o $@ -lm
+
+# Seconds for each fuzz target; corpora are beside the targets' sources.
+FUZZ_SECONDS ?= 60
+fuzz: $(FUZZ_TARGETS)
+	$(Q)for target in $(FUZZ_TARGETS); do \
+		mkdir -p build/fuzz/$${target##*/} && $$target -max_total_time=$(FUZZ_SECONDS) \
+		-rss_limit_mb=1024 -artifact_prefix=build/fuzz/ build/fuzz/$${target##*/} \
+		$$(ls -d user/*/tests/corpus/$${target##*/} 2>/dev/null) || exit 1; done
 
 kmod: $(KMOD)
 san: test
@@ -44,6 +52,10 @@ install: all man build/user/coschedd.service ## install below DESTDIR, PREFIX
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system build/user/coschedd.service
 	for page in build/man/*.8; do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $$page; done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 build/man/cosched-config.5
+	install -D -m 644 user/daemon/grafana.json $(DESTDIR)$(PREFIX)/share/cosched/grafana.json
+	[ -e $(DESTDIR)/etc/cosched/cosched.yaml ] || install -D -m 644 \
+		user/config/cosched.yaml $(DESTDIR)/etc/cosched/cosched.yaml
 	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
 
 uninstall: ## remove what install put there
@@ -53,10 +65,12 @@ uninstall: ## remove what install put there
 		$(DESTDIR)/lib/modules/$(KERNEL)/extra/cosched.ko \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/coschedd.service \
 		$(DESTDIR)$(PREFIX)/share/man/man8/cosched.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man5/cosched-config.5 \
+		$(DESTDIR)$(PREFIX)/share/cosched/grafana.json \
 		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8
 	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
 
 build/user/coschedd.service: user/daemon/coschedd.service
 	@mkdir -p $(@D) && cp $< $@
 
-.PHONY: go kmod san test lint install uninstall
+.PHONY: go kmod san fuzz test lint install uninstall

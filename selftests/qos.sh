@@ -7,6 +7,9 @@
 #   reload   apply, undo, drift, canary, new cgroups, refusals, hostile clients
 #   scale    1,000 tenants, and kill -9 anywhere in a reload of them
 #   metrics  what Prometheus gets, and who floods that
+#   memory   a Go program beside memory.high, with and without reacting to it;
+#            memory.high that moves
+#   disk     cosched experiment tenants, on /dev/vda
 #
 # Environment: COSCHED_BIN, where the programs are (build/bin).
 #
@@ -265,11 +268,82 @@ test_metrics() {
 	stop
 }
 
+# What the kernel let tasks of cgroup $1 wait for memory so far, in us.
+stalled_us() {
+	sed -n 's/^full.*total=//p' "$top/$1/memory.pressure"
+}
+
+grow() { # CGROUP OPTION...
+	local cgroup=$1 before
+
+	shift
+	before=$(stalled_us "$cgroup")
+	out=$(sh -c "echo \$\$ > $top/$cgroup/cgroup.procs
+		exec timeout 150 build/bin/heapgrow -live 40 -rounds 160 $*")
+	got=$?
+	stall=$((($(stalled_us "$cgroup") - before) / 1000))
+	echo "# heapgrow $*: status $got, stalled $stall ms, $out"
+}
+
+high_is() { # at least KIB, at most KIB
+	local now=$(($(cat $top/m/memory.high) / 1024))
+
+	[ $now -ge "$1" ] && [ $now -le "$2" ]
+}
+
+test_memory() {
+	echo +memory > $cgroups/cgroup.subtree_control
+	mkdir -p $top/plain $top/react
+	echo +memory > $top/cgroup.subtree_control
+	for cgroup in plain react; do
+		echo 64M > $top/$cgroup/memory.high
+		echo 160M > $top/$cgroup/memory.max
+	done
+	grow react -pressure -limit
+	verdict $got "a program that reacts comes to its end"
+	with=$stall
+	grow plain
+	without=$stall
+	check "it stalls less than half as long as one that does not" \
+		[ $((with * 2)) -lt "$without" ]
+	check "and less than 2 s" [ "$with" -lt 2000 ]
+
+	echo 'tenants: {m: {cgroup: /cosched-q/m, memory.high: 24M, memory.high.most: 64M}}' > $conf
+	mkdir $top/m
+	start
+	check "it begins where it is configured" is m/memory.high 25165824
+	sh -c "echo \$\$ > $top/m/cgroup.procs
+		exec stress-ng --quiet --vm 1 --vm-bytes 40M --vm-keep" &
+	hog=$!
+	check "under pressure it goes up" wait_for 60 high_is 27000 65536
+	kill $hog
+	wait $hog
+	check "each move is audited" has_said 'file=memory.high .* why=pressure result=ok'
+	expect 0 '0 writes' cosched reload
+	check "without pressure it is back" wait_for 90 high_is 24576 24576
+	stop
+}
+
+test_disk() {
+	expect 2 'needs a block device' cosched experiment tenants
+	expect 2 'accepted: tenants' cosched experiment x
+	expect 1 'Block device required' cosched experiment tenants -d /dev/null
+	expect 1 'accepted: four times the largest' cosched experiment tenants -d /dev/vda
+	expect 0 'memory.high holds, io.weight holds' cosched experiment tenants \
+		-d /dev/vda --scale 64 -s 6 --rate 16 --svg build/selftests/log/tenants.svg
+	echo "# ${out//$'\n'/$'\n# '}"
+	check "the plot is one" python3 -c 'import sys, xml.dom.minidom as x
+x.parse(sys.argv[1])' build/selftests/log/tenants.svg
+	check "nothing is left" [ ! -e $cgroups/cosched-experiment-a ]
+	refuse 'DOES NOT'
+	check "iocost is as before" sh -c '! grep -q enable=1 /sys/fs/cgroup/io.cost.qos'
+}
+
 trap cleanup EXIT
 case ${1:-} in
-config | reload | scale | metrics) "test_$1" ;;
+config | reload | scale | metrics | memory | disk) "test_$1" ;;
 *)
-	echo "usage: qos.sh config|reload|scale|metrics" >&2
+	echo "usage: qos.sh config|reload|scale|metrics|memory|disk" >&2
 	exit 2
 	;;
 esac

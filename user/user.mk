@@ -30,10 +30,11 @@ user_obj = $(patsubst user/%.c,$(USER_OUT)/%.o,$(1))
 
 USER_BINS := build/bin/coschedd build/bin/cosched
 MAN8 := build/man/cosched.8 build/man/coschedd.8
+MAN5 := build/man/cosched-config.5
 
 .PHONY: user man
 user: $(USER_BINS) man
-man: $(MAN8)
+man: $(MAN8) $(MAN5)
 
 build/bin/coschedd: $(call user_obj,$(DAEMON_SRC) $(CONFIG_SRC) $(COMMON_SRC))
 	@echo "  LINK    $@"
@@ -54,7 +55,7 @@ $(USER_OUT)/%.o: user/%.c
 # from the second build on.
 $(call user_obj,$(DAEMON_SRC)): | build/bpf/cosched.skel.h
 
-build/man/%.8: Documentation/man/%.8.rst
+build/man/%: Documentation/man/%.rst
 	@echo "  MAN     $@"
 	@mkdir -p $(@D)
 	$(Q)$(RST2MAN) $< $@.new && mv $@.new $@
