@@ -14,6 +14,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Has the cgroup that @id was gone, whatever is at its path now? */
+static bool is_gone(const struct cosched_applier *a, const char *path, __u64 id)
+{
+	char full[PATH_MAX];
+	struct stat st;
+
+	return snprintf(full, sizeof(full), "%s%s", a->place.mount, path) >=
+		       PATH_MAX || stat(full, &st) < 0 || st.st_ino != id;
+}
+
 static int do_write(struct cosched_applier *a, const char *path, __u64 id,
 		    const char *unit, const struct cosched_write *w,
 		    const char *why)
@@ -24,6 +34,9 @@ static int do_write(struct cosched_applier *a, const char *path, __u64 id,
 
 	if (a->audit)
 		a->audit(a, path, w, why, r);
+	/* Cgroups come and go: one that went has nothing left to be set. */
+	if ((r == -ENOENT || r == -ENODEV) && is_gone(a, path, id))
+		r = 0;
 	return r;
 }
 
@@ -70,18 +83,6 @@ int cosched_apply(struct cosched_applier *a, const struct cosched_tree *tree,
 	return r;
 }
 
-/* Is it still the cgroup that was written to? */
-static bool is_same(const struct cosched_applier *a,
-		    const struct cosched_journal_entry *e)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	return snprintf(path, sizeof(path), "%s%s", a->place.mount, e->path) <
-		       PATH_MAX &&
-	       !stat(path, &st) && st.st_ino == e->id;
-}
-
 /*
  * The unit of a path: the last of its parts where all above are slices. What
  * the snapshot knows is not at hand here.
@@ -103,7 +104,8 @@ static int recover_entry(struct cosched_applier *a,
 	char now[COSCHED_VALUE_MAX];
 
 	/* A controller more does no harm, one less may: others see it, too. */
-	if (e->write.setting == COSCHED_WRITE_CONTROLLERS || !is_same(a, e))
+	if (e->write.setting == COSCHED_WRITE_CONTROLLERS ||
+	    is_gone(a, e->path, e->id))
 		return 0;
 	if (cosched_value_read(&a->place, e->path, e->id, e->write.setting, now) ||
 	    strcmp(now, e->write.new))

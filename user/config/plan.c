@@ -219,7 +219,11 @@ bool cosched_plan_covers(const struct cosched_config *config,
 {
 	const char *group = node->tenant < 0 ? NULL :
 		cosched_config_canary(config, &config->tenants[node->tenant]);
+	size_t i;
 
+	for (i = 0; i < options->nr_skip; i++)
+		if (options->skip[i] == node->id)
+			return false;
 	if (options->canary)
 		return group && !strcmp(group, options->canary);
 	return !options->not_canary || !group ||

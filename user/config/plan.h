@@ -81,6 +81,8 @@ struct cosched_plan_options {
 	const char *canary;	/* only tenants of that group; NULL: all */
 	const char *not_canary;	/* leave that group out; NULL: nobody */
 	bool revert;		/* what drifted is written, too */
+	const __u64 *skip;	/* ids of cgroups to leave as they are */
+	size_t nr_skip;
 };
 
 /*

@@ -28,9 +28,11 @@ const char *const cosched_controllers[COSCHED_NR_CONTROLLERS] = {
 };
 
 #define WEIGHT_ACCEPTED	"a whole number from 1 to 10000"
-#define BYTES_ACCEPTED	"\"max\", or a number of bytes with K, M, G or T behind it, such as 6G"
+#define BYTES_ACCEPTED \
+	"\"max\", or a number of bytes with K, M, G or T behind it, such as 6G"
 #define LIST_ACCEPTED	"numbers and ranges, such as 0-3,8"
-#define DMEM_ACCEPTED	"\"REGION BYTES\" or a list of them, such as \"drm/0000:03:00.0/vram0 8G\""
+#define DMEM_ACCEPTED \
+	"\"REGION BYTES\" or a list of them, such as \"drm/0000:03:00.0/vram0 8G\""
 
 const struct cosched_setting_info cosched_settings[COSCHED_NR_SETTINGS] = {
 	[COSCHED_SET_CPU_WEIGHT] = { "cpu.weight", COSCHED_CTL_CPU, false,

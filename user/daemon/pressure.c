@@ -131,6 +131,7 @@ static void forget(struct watched *w)
 	if (w->fd >= 0)
 		(void)close(w->fd);
 	free(w->member.path);
+	free(w->member.unit);
 	free(w);
 }
 
@@ -166,6 +167,7 @@ static struct watched *watch(struct cosched_pressure *p,
 	w->owner = p;
 	w->member = *m;
 	w->member.path = strdup(m->path);
+	w->member.unit = m->unit ? strdup(m->unit) : NULL;
 	w->fd = w->member.path ?
 			open_trigger(cosched_qos_place(p->qos)->mount, m->path) :
 			-ENOMEM;

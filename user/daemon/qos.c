@@ -107,6 +107,9 @@ static void log_notes(struct cosched_qos_daemon *q,
 		const struct cosched_note *n = &plan->note[i];
 		bool drift = n->kind == COSCHED_NOTE_DRIFT;
 
+		/* What was told when somebody asked is not told each second. */
+		if (!q->asker && n->kind == COSCHED_NOTE_WARNING)
+			continue;
 		q->drifts += drift;
 		cosched_log(n->kind == COSCHED_NOTE_ERROR ? LOG_ERR : LOG_WARNING,
 			    "%scgroup=%s%s%s: %s", drift ? "drift: " : "",
@@ -122,8 +125,10 @@ static void free_members(struct cosched_qos_daemon *q)
 {
 	size_t i;
 
-	for (i = 0; i < q->nr_members; i++)
+	for (i = 0; i < q->nr_members; i++) {
 		free(q->member[i].path);
+		free(q->member[i].unit);
+	}
 	free(q->member);
 	q->member = NULL;
 	q->nr_members = 0;
@@ -143,8 +148,10 @@ static void keep_members(struct cosched_qos_daemon *q,
 
 		if (n->tenant < 0)
 			continue;
-		*m = (struct cosched_member){ strdup(n->path), n->id, n->uid,
-					      n->tenant };
+		*m = (struct cosched_member){
+			strdup(n->path), n->id, n->unit ? strdup(n->unit) : NULL,
+			n->uid, n->tenant
+		};
 		q->nr_members += !!m->path;
 	}
 }
@@ -287,15 +294,45 @@ void cosched_reload_result_free(struct cosched_reload_result *r)
 	cosched_tree_free(&r->tree);
 }
 
-/* Nobody asked: something about the cgroups changed. */
+/* Cgroups that one review leaves out because of what is wrong with them. */
+#define SKIP_MAX	64
+
+/* Those that @r failed because of. False: none that was not known. */
+static bool add_skips(const struct cosched_reload_result *r, __u64 *skip, size_t *n)
+{
+	size_t i, before = *n;
+
+	if (r->outcome == COSCHED_RELOAD_FAILED && r->failed < r->plan.nr_writes &&
+	    *n < SKIP_MAX)
+		skip[(*n)++] = r->tree.node[r->plan.write[r->failed].node].id;
+	for (i = 0; r->outcome == COSCHED_RELOAD_REFUSED && i < r->plan.nr_notes; i++)
+		if (r->plan.note[i].kind == COSCHED_NOTE_ERROR && *n < SKIP_MAX)
+			skip[(*n)++] = r->tree.node[r->plan.note[i].node].id;
+	return *n > before;
+}
+
+/*
+ * Nobody asked: something about the cgroups changed. One that something is
+ * wrong with, which its owner may have made so, does not keep others from
+ * their values.
+ */
 static void review_one(struct cosched_qos_daemon *q,
 		       const struct cosched_config *config,
 		       const struct cosched_plan_options *options, bool keep)
 {
+	struct cosched_plan_options without = *options;
 	struct cosched_reload_result result = {};
+	__u64 skip[SKIP_MAX];
 
-	plan_and_apply(q, config, options, false, &result);
-	log_result(q, &result);
+	without.skip = skip;
+	for (;;) {
+		plan_and_apply(q, config, &without, false, &result);
+		log_result(q, &result);
+		if (!add_skips(&result, skip, &without.nr_skip))
+			break;
+		cosched_reload_result_free(&result);
+		result = (struct cosched_reload_result){};
+	}
 	if (keep && result.tree.n) {
 		keep_members(q, &result.tree);
 		watch_tree(q, &result.tree);
@@ -537,17 +574,20 @@ int cosched_qos_move(struct cosched_qos_daemon *q, const struct cosched_member *
 {
 	struct cosched_owned *o = cosched_state_find(&q->state, m->id, setting);
 	struct cosched_write w = { .setting = setting };
-	char *text;
+	char now[COSCHED_VALUE_MAX], *text;
 	int r;
 
 	if (!o)
 		return -ENOENT;
+	r = cosched_value_read(&q->applier.place, m->path, m->id, setting, now);
+	if (r || strcmp(now, o->written))
+		return r ? r : -EBUSY;
 	text = strdup(value);
 	if (!text)
 		return -ENOMEM;
 	w.old = o->written;
 	w.new = text;
-	r = q->applier.write(&q->applier, m->path, m->id, NULL, &w);
+	r = q->applier.write(&q->applier, m->path, m->id, m->unit, &w);
 	audit(&q->applier, m->path, &w, "pressure", r);
 	if (r) {
 		free(text);

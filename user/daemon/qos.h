@@ -48,6 +48,7 @@ struct cosched_reload_result {
 struct cosched_member {
 	char *path;
 	__u64 id;
+	char *unit;		/* of systemd, NULL: none */
 	__u32 uid;		/* owner of the cgroup */
 	int tenant;
 };
@@ -96,7 +97,7 @@ const struct cosched_place *cosched_qos_place(const struct cosched_qos_daemon *q
 
 /*
  * Write one value of a member as the pressure loop does: audited, and ours.
- * Returns 0 or a negative errno.
+ * Returns 0; -EBUSY when somebody else changed it; another negative errno.
  */
 int cosched_qos_move(struct cosched_qos_daemon *qos,
 		     const struct cosched_member *member, int setting,

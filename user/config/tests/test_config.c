@@ -163,7 +163,7 @@ static void test_all_errors(void)
 		const char *text;
 	} want[] = {
 		{ 1, "version: \"2\" is not accepted; accepted: 1" },
-		{ 2, "unknown key \"classe\" in the file; accepted: version, drift, "
+		{ 2, "unknown key \"klass\" in the file; accepted: version, drift, "
 		     "metrics, classes, tenants" },
 		{ 4, "listen: \"localhost:1\" is not accepted; accepted: \"off\"" },
 		{ 7, "cpu.weight: \"0\" is not accepted; accepted: a whole number from "
@@ -181,7 +181,7 @@ static void test_all_errors(void)
 	struct cosched_config c;
 	size_t i;
 	int r = parse("version: 2\n"
-		  "classe: {}\n"
+		  "klass: {}\n"
 		  "metrics:\n"
 		  "  listen: localhost:1\n"
 		  "classes:\n"
@@ -193,7 +193,7 @@ static void test_all_errors(void)
 	      p.n ? p.problem[0].line : 0);
 	cosched_problems_free(&p);
 	r = parse("version: 2\n"
-		  "classe: {}\n"
+		  "klass: {}\n"
 		  "metrics:\n"
 		  "  listen: localhost:1\n"
 		  "classes:\n"

@@ -182,6 +182,10 @@ static void test_canary(void)
 	CHECK(p.nr_writes == 1 && p.write[0].node == 2 && p.next.n == 2,
 	      "all but it; what it owns stays owned");
 	cosched_plan_free(&p);
+	p = plan_for(&c, &tree, &state, (struct cosched_plan_options){
+		.skip = (const __u64[]){ 102 }, .nr_skip = 1, .revert = true });
+	CHECK(p.nr_writes == 1 && p.write[0].node == 1, "one that is left out");
+	cosched_plan_free(&p);
 	cosched_state_free(&state);
 	cosched_config_free(&c);
 	cosched_tree_free(&tree);
