@@ -54,6 +54,8 @@ install: all man build/user/coschedd.service ## install below DESTDIR, PREFIX
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $$page; done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 build/man/cosched-config.5
 	install -D -m 644 user/daemon/grafana.json $(DESTDIR)$(PREFIX)/share/cosched/grafana.json
+	install -D -m 644 user/cli/cosched.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cosched
 	[ -e $(DESTDIR)/etc/cosched/cosched.yaml ] || install -D -m 644 \
 		user/config/cosched.yaml $(DESTDIR)/etc/cosched/cosched.yaml
 	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
@@ -67,6 +69,7 @@ uninstall: ## remove what install put there
 		$(DESTDIR)$(PREFIX)/share/man/man8/cosched.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man5/cosched-config.5 \
 		$(DESTDIR)$(PREFIX)/share/cosched/grafana.json \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cosched \
 		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8
 	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
 
