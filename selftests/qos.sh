@@ -375,7 +375,7 @@ test_disk() {
 	check "a block device" wait_for 20 [ -b /dev/vda ]
 	expect 1 'accepted: four times the largest' cosched experiment tenants -d /dev/vda
 	expect 0 'memory.high holds, io.weight holds' cosched experiment tenants \
-		-d /dev/vda --scale 64 -s 6 --rate 16 --svg build/selftests/log/tenants.svg
+		-d /dev/vda --scale 64 -s 10 --svg build/selftests/log/tenants.svg
 	echo "# ${out//$'\n'/$'\n# '}"
 	check "the plot is one" python3 -c 'import sys, xml.dom.minidom as x
 x.parse(sys.argv[1])' build/selftests/log/tenants.svg

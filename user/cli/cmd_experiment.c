@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define DEFAULT_SECONDS	10
-#define DEFAULT_RATE	32
 #define DEFAULT_SCALE	1
 
 const struct cosched_option cosched_experiment_options[] = {
@@ -20,7 +19,7 @@ const struct cosched_option cosched_experiment_options[] = {
 	{ "scale", 0, COSCHED_OPT_U64, offsetof(struct cosched_cli, scale), 1, 64,
 	  "N", "divide both memory.high by N (1)" },
 	{ "rate", 0, COSCHED_OPT_U64, offsetof(struct cosched_cli, rate), 1, 100000,
-	  "MIB", "per second that io.weight divides (32)" },
+	  "MIB", "per second that io.weight divides (half of what is read without)" },
 	{ "svg", 0, COSCHED_OPT_TEXT, offsetof(struct cosched_cli, svg), 0, 0, "FILE",
 	  "write a plot" },
 	{},
@@ -105,6 +104,7 @@ static void print_table(const struct cosched_exp_config *c,
 			     r->weighted.peak_bytes[t] >> 20, c->tenant[t].weight,
 			     r->weighted.read_bytes[t] >> 20, v->share[t] * 100,
 			     v->expected[t] * 100, v->plain[t] * 100);
+	(void)printf("io.weight divides %llu KiB a second\n", r->rate_bytes >> 10);
 	(void)printf("memory.high %s, io.weight %s\n", v->memory ? "holds" : "DOES NOT HOLD",
 		     v->io ? "holds" : "DOES NOT HOLD");
 }
@@ -117,7 +117,7 @@ static int run(struct cosched_cli *cli)
 		.tenant = { { "a", (512ULL << 20) / scale, 50 },
 			    { "b", (2048ULL << 20) / scale, 800 } },
 		.seconds = cli->seconds ? (unsigned int)cli->seconds : DEFAULT_SECONDS,
-		.rate_bytes = (cli->rate ? cli->rate : DEFAULT_RATE) << 20,
+		.rate_bytes = cli->rate << 20,
 	};
 	_cleanup_free_ struct cosched_exp_result *r = calloc(1, sizeof(*r));
 	struct verdict v;

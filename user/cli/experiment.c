@@ -29,7 +29,7 @@
 #include <time.h>
 
 #define READERS		4
-#define READ_BYTES	(128U << 10)
+#define READ_BYTES	(16U << 10)
 #define FILL_S		120
 #define SETTLE_S	2
 
@@ -287,7 +287,7 @@ static int measure(struct run *r, struct cosched_exp_phase *phase)
  */
 static int set_cost(struct run *r)
 {
-	__u64 rate = r->config->rate_bytes, iops = rate / 4096 * 4;
+	__u64 rate = r->result->rate_bytes, iops = rate / 4096 * 4 + 1;
 	char text[256];
 	int e;
 
@@ -305,6 +305,18 @@ static int set_cost(struct run *r)
 		       "%s enable=1 ctrl=user rpct=0.00 rlat=100000 wpct=0.00 wlat=100000 "
 		       "min=100.00 max=100.00", r->device);
 	return write_root(r, "io.cost.qos", text);
+}
+
+/* Weights divide what is short: half of what the device did without them. */
+static void choose_rate(struct run *r)
+{
+	const struct cosched_exp_phase *p = &r->result->plain;
+	__u64 sum = p->read_bytes[0] + p->read_bytes[1];
+	__u64 rate = sum * 1000000 / (p->end_us - p->begin_us + 1) / 2;
+
+	if (r->config->rate_bytes)
+		rate = r->config->rate_bytes;
+	r->result->rate_bytes = rate > READ_BYTES ? rate : READ_BYTES;
 }
 
 static void unset_cost(struct run *r)
@@ -357,8 +369,10 @@ static int run(struct run *r)
 		e = watch(r, FILL_S, is_full);
 	if (!e)
 		e = measure(r, &r->result->plain);
-	if (!e)
+	if (!e) {
+		choose_rate(r);
 		e = set_cost(r);
+	}
 	if (!e)
 		e = watch(r, SETTLE_S, NULL);
 	return e ? e : measure(r, &r->result->weighted);

@@ -24,7 +24,8 @@ struct cosched_exp_config {
 	const char *device;
 	struct cosched_exp_tenant tenant[COSCHED_EXP_TENANTS];
 	unsigned int seconds;		/* of each of the two measurements */
-	__u64 rate_bytes;		/* a second, that io.weight divides */
+	__u64 rate_bytes;		/* a second, that io.weight divides; 0: half of
+					 * what is read without weights */
 };
 
 struct cosched_exp_sample {
@@ -44,6 +45,7 @@ struct cosched_exp_result {
 	struct cosched_exp_sample sample[COSCHED_EXP_SAMPLES];
 	size_t nr_samples;
 	struct cosched_exp_phase plain, weighted;
+	__u64 rate_bytes;		/* that was divided */
 };
 
 /*

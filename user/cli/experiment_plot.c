@@ -43,7 +43,7 @@ static void frame(const struct panel *p, const char *title, const char *unit)
 
 		(void)fprintf(p->f,
 			      "<path d=\"M%d %.1fH%d\" class=\"g\"/>"
-			      "<text x=\"%d\" y=\"%.1f\" class=\"l\">%.0f %s</text>\n",
+			      "<text x=\"%d\" y=\"%.1f\" class=\"l\">%.3g %s</text>\n",
 			      LEFT, y_of(p, v), LEFT + WIDTH, LEFT - 6, y_of(p, v) + 4,
 			      v, unit);
 	}
@@ -143,12 +143,12 @@ int cosched_exp_plot(const struct cosched_exp_config *c,
 		memory.x_most = seconds(r->sample[r->nr_samples - 1].time_us);
 	rates = memory;
 	rates.top = TOP + HEIGHT + GAP;
+	/* With weights: what comes before may be far beyond. */
+	rates.y_most = mib(r->rate_bytes) * 1.5;
 	for (t = 0; t < COSCHED_EXP_TENANTS; t++) {
 		double high = mib(c->tenant[t].high_bytes) * 1.25;
 
 		memory.y_most = high > memory.y_most ? high : memory.y_most;
-		/* With weights: what comes before may be far beyond. */
-		rates.y_most = mib(c->rate_bytes) * 1.5;
 	}
 	head(memory.f);
 	frame(&memory, "memory.current", "MiB");
