@@ -28,7 +28,10 @@ void cosched_systemd_close(void)
 	bus = sd_bus_flush_close_unref(bus);
 }
 
-/* By the message bus, or straight to systemd where there is none. */
+/*
+ * Straight to systemd, as systemctl does for root, so that a message bus that is
+ * not there or hangs is no matter; by the bus when that is not possible.
+ */
 static int connect_bus(void)
 {
 	sd_bus *b = NULL;
@@ -37,20 +40,18 @@ static int connect_bus(void)
 	if (bus && sd_bus_is_open(bus) > 0)
 		return 0;
 	cosched_systemd_close();
-	r = sd_bus_open_system(&bus);
-	if (r >= 0)
-		goto out;
 	r = sd_bus_new(&b);
 	if (r >= 0)
 		r = sd_bus_set_address(b, "unix:path=/run/systemd/private");
 	if (r >= 0)
 		r = sd_bus_start(b);
 	if (r < 0) {
-		sd_bus_unref(b);
-		return r;
+		b = sd_bus_unref(b);
+		r = sd_bus_open_system(&b);
 	}
+	if (r < 0)
+		return r;
 	bus = b;
-out:
 	(void)sd_bus_set_method_call_timeout(bus, CALL_US);
 	return 0;
 }

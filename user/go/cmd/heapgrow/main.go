@@ -48,7 +48,8 @@ func main() {
 		for range 16 {
 			touch(make([]byte, block))
 		}
-		for len(heap)*block < *live<<20/(*rounds)*(i+1) {
+		// All of it is there after the first half of the rounds.
+		for len(heap)*block < min(*live<<20, *live<<21/(*rounds)*(i+1)) {
 			b := make([]byte, block)
 			touch(b)
 			heap = append(heap, b)
