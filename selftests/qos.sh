@@ -274,7 +274,7 @@ test_metrics() {
 
 # What the kernel let tasks of cgroup $1 wait for memory so far, in us.
 stalled_us() {
-	sed -n 's/^full.*total=//p' "$top/$1/memory.pressure"
+	sed -n 's/^some.*total=//p' "$top/$1/memory.pressure"
 }
 
 grow() { # CGROUP OPTION...
@@ -283,10 +283,10 @@ grow() { # CGROUP OPTION...
 	shift
 	before=$(stalled_us "$cgroup")
 	out=$(sh -c "echo \$\$ > $top/$cgroup/cgroup.procs
-		exec timeout 40 build/bin/heapgrow -live 40 -rounds 300 $*")
+		exec timeout 40 build/bin/heapgrow -live 40 -rounds 600 $*")
 	got=$?
 	stall=$((($(stalled_us "$cgroup") - before) / 1000))
-	echo "# heapgrow $*: status $got, stalled $stall ms, $out"
+	echo "# heapgrow $*: status $got, stalled $stall ms, $out, $(tr '\n' ' ' < "$top/$cgroup/memory.events")"
 }
 
 high_is() { # at least KIB, at most KIB
@@ -300,7 +300,7 @@ test_memory() {
 	mkdir -p $top/plain $top/react
 	echo +memory > $top/cgroup.subtree_control
 	for cgroup in plain react; do
-		echo 64M > $top/$cgroup/memory.high
+		echo 56M > $top/$cgroup/memory.high
 		echo 160M > $top/$cgroup/memory.max
 	done
 	grow react -pressure -limit

@@ -40,13 +40,13 @@ static double share(const struct cosched_exp_phase *p, size_t t)
 
 /*
  * memory.high is exceeded by what is under way on each CPU: a tenth is allowed
- * for. Weights hold when the ratio of what was read is theirs within a third.
+ * for. A weight is what a tenant gets at least while others want more: it holds
+ * when each has nine tenths of its share.
  */
 static struct verdict judge(const struct cosched_exp_config *c,
 			    const struct cosched_exp_result *r)
 {
-	struct verdict v = { .memory = true };
-	double want = (double)c->tenant[1].weight / c->tenant[0].weight, got;
+	struct verdict v = { .memory = true, .io = true };
 	size_t t;
 
 	for (t = 0; t < COSCHED_EXP_TENANTS; t++) {
@@ -56,9 +56,9 @@ static struct verdict judge(const struct cosched_exp_config *c,
 				(c->tenant[0].weight + c->tenant[1].weight);
 		if (r->weighted.peak_bytes[t] > c->tenant[t].high_bytes / 10 * 11)
 			v.memory = false;
+		if (v.share[t] < v.expected[t] * 0.9)
+			v.io = false;
 	}
-	got = v.share[0] > 0 ? v.share[1] / v.share[0] : 0;
-	v.io = got > want * 2 / 3 && got < want * 3 / 2;
 	return v;
 }
 
