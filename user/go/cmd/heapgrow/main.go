@@ -20,6 +20,9 @@ import (
 
 const block = 64 << 10
 
+// garbage is global, or the compiler would put it on the stack.
+var garbage []byte
+
 // touch writes to each page: memory that is not touched is not there.
 func touch(b []byte) {
 	for i := 0; i < len(b); i += 4096 {
@@ -46,7 +49,8 @@ func main() {
 	var heap [][]byte
 	for i := range *rounds {
 		for range 16 {
-			touch(make([]byte, block))
+			garbage = make([]byte, block)
+			touch(garbage)
 		}
 		// All of it is there after the first half of the rounds.
 		for len(heap)*block < min(*live<<20, *live<<21/(*rounds)*(i+1)) {
