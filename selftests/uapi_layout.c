@@ -71,11 +71,28 @@
 	F(cosched_cgroup_policy_event, uid)				\
 	F(cosched_cgroup_policy_event, tgid)
 
+#define HINT_HEADER(F)							\
+	F(cosched_hint_header, version) F(cosched_hint_header, nr_cells) \
+	F(cosched_hint_header, cell_size) F(cosched_hint_header, flags)	\
+	F(cosched_hint_header, reserved)
+
+#define HINT_CELL(F)							\
+	F(cosched_hint_cell, phase) F(cosched_hint_cell, generation)	\
+	F(cosched_hint_cell, deadline_ns) F(cosched_hint_cell, owner)	\
+	F(cosched_hint_cell, flags) F(cosched_hint_cell, reserved)
+
+#define HINT_REPLY(F)							\
+	F(cosched_hint_reply, size) F(cosched_hint_reply, error)	\
+	F(cosched_hint_reply, version) F(cosched_hint_reply, nr_cells)	\
+	F(cosched_hint_reply, cell_size) F(cosched_hint_reply, flags)
+
 #define STRUCTS(S)							\
 	S(cosched_info_args, INFO_ARGS) S(cosched_join_args, JOIN_ARGS)	\
 	S(cosched_enter_args, ENTER_ARGS) S(cosched_exit_args, EXIT_ARGS) \
 	S(cosched_collective_event, COLLECTIVE_EVENT)			\
-	S(cosched_cgroup_policy_event, CGROUP_POLICY_EVENT)
+	S(cosched_cgroup_policy_event, CGROUP_POLICY_EVENT)		\
+	S(cosched_hint_header, HINT_HEADER) S(cosched_hint_cell, HINT_CELL) \
+	S(cosched_hint_reply, HINT_REPLY)
 
 #define CONSTANTS(C)							\
 	C(COSCHED_ABI_VERSION) C(COSCHED_MAX_RANKS)			\
@@ -104,7 +121,16 @@
 	C(COSCHED_POLICY_REPLAY)					\
 	C(COSCHED_PROFILE_DEFAULT) C(COSCHED_PROFILE_LATENCY)		\
 	C(COSCHED_PROFILE_THROUGHPUT) C(COSCHED_PROFILE_BATCH)		\
-	C(COSCHED_NR_PROFILES)
+	C(COSCHED_NR_PROFILES)						\
+	C(COSCHED_HINT_VERSION) C(COSCHED_HINT_CELLS)			\
+	C(COSCHED_HINT_PROCESS) C(COSCHED_HINT_LABELS)			\
+	C(COSCHED_HINT_NR_LABELS) C(COSCHED_HINT_THREADS)		\
+	C(COSCHED_HINT_NR_THREADS) C(COSCHED_HINT_PROBES)		\
+	C(COSCHED_HINT_NONE) C(COSCHED_HINT_IDLE)			\
+	C(COSCHED_HINT_COMPUTE) C(COSCHED_HINT_COLLECTIVE)		\
+	C(COSCHED_HINT_IO) C(COSCHED_HINT_LOAD)				\
+	C(COSCHED_HINT_PREFILL) C(COSCHED_HINT_DECODE)			\
+	C(COSCHED_HINT_CHECKPOINT) C(COSCHED_NR_HINT_PHASES)
 
 #define FIELD_SIZE(s, f)	sizeof(((struct s *)0)->f)
 
@@ -115,7 +141,7 @@
 		       #s " has a field that is not listed, or a hole");
 STRUCTS(SIZES_ADD_UP)
 
-static char lines[200][96];
+static char lines[400][96];
 static size_t nr_lines;
 
 #define ADD(...) \

@@ -269,4 +269,101 @@ struct cosched_cgroup_policy_event {
 	__u32 tgid;		/* who: process of the writer, 0 for REMOVE */
 };
 
+/*
+ * The hint page: what a program says about itself, in memory that it shares with
+ * the scheduler. Needs no module.
+ *
+ * A program connects to the socket of the daemon (SOCK_SEQPACKET, path
+ * /run/cosched/hint/socket), sends nothing, and receives one struct
+ * cosched_hint_reply with a file descriptor beside it (SCM_RIGHTS). It maps
+ * nr_cells * cell_size bytes of that, MAP_SHARED from offset 0, readable and
+ * writable, and keeps the connection: the page is read while the process lives
+ * and has it open. From then on a hint is a store to a cell, without a call.
+ *
+ * A hint is a wish. Nothing that is charged depends on it: it can put a task
+ * before others of its own cgroup and behind everybody, it cannot make time.
+ * Contents of any kind are safe; what is out of range counts as no hint.
+ *
+ * Cells are 64 bytes each:
+ *
+ *   0                        struct cosched_hint_header, for the program to read
+ *   COSCHED_HINT_PROCESS     of all threads that no cell below speaks for
+ *   COSCHED_HINT_LABELS ..   of goroutines, named by a label, see below
+ *   COSCHED_HINT_THREADS ..  of threads. The cell of thread t, by its number
+ *                            in its own pid namespace (gettid()), is the first
+ *                            whose owner is t among COSCHED_HINT_PROBES from
+ *                            slot t % COSCHED_HINT_NR_THREADS on, modulo that.
+ *
+ * A thread claims a free cell (owner 0) of its own with a compare-and-swap of
+ * owner, and gives it back with phase 0, then owner 0.
+ *
+ * A goroutine is led to its cell by a pprof label, key "!cosched", which sorts
+ * before usual keys, and a value of eight lower-case hexadecimal digits: four for
+ * the number of the cell, four for the low 16 bits of its generation. When a cell
+ * is given to another use its generation is raised first: what still has the
+ * old label then has no cell.
+ *
+ * Order: the goroutine's cell, if its phase is not COSCHED_HINT_NONE, else the
+ * thread's, likewise, else the process'. The deadline is taken from the same
+ * cell as the phase. Cells are read when a thread leaves its CPU, when its
+ * slice is over, and at the timer's tick.
+ */
+#define COSCHED_HINT_VERSION	1	/* of the format of the page */
+#define COSCHED_HINT_CELLS	512	/* in a page of version 1 */
+#define COSCHED_HINT_PROCESS	1
+#define COSCHED_HINT_LABELS	2
+#define COSCHED_HINT_NR_LABELS	254
+#define COSCHED_HINT_THREADS	256
+#define COSCHED_HINT_NR_THREADS	256
+#define COSCHED_HINT_PROBES	4
+
+/* cosched_hint_cell.phase. Values that are not listed count as NONE. */
+enum cosched_hint_phase {
+	COSCHED_HINT_NONE = 0,		/* nothing is said */
+	COSCHED_HINT_IDLE = 1,		/* polls for work that is not there */
+	COSCHED_HINT_COMPUTE = 2,	/* computes for long */
+	COSCHED_HINT_COLLECTIVE = 3,	/* exchanges with other ranks */
+	COSCHED_HINT_IO = 4,		/* starts and completes input and output */
+	COSCHED_HINT_LOAD = 5,		/* loads a model or data, in advance */
+	COSCHED_HINT_PREFILL = 6,	/* serving: reads a prompt */
+	COSCHED_HINT_DECODE = 7,	/* serving: makes a token */
+	COSCHED_HINT_CHECKPOINT = 8,	/* saves state, in the background */
+	COSCHED_NR_HINT_PHASES = 9,	/* one above the last: grows, not ABI */
+};
+
+struct cosched_hint_header {
+	__u32 version;		/* COSCHED_HINT_VERSION of the daemon */
+	__u32 nr_cells;		/* in this page, this one included */
+	__u32 cell_size;	/* 64 */
+	__u32 flags;		/* none defined in version 1 */
+	__u64 reserved[6];	/* 0 */
+};
+
+struct cosched_hint_cell {
+	__u32 phase;		/* enum cosched_hint_phase */
+	__u32 generation;	/* of a label's cell: of its use */
+	__u64 deadline_ns;	/* CLOCK_MONOTONIC, when the phase should be
+				 * over; 0: none */
+	__u32 owner;		/* of a thread's cell: the thread; of others: 0
+				 * free, else what the program likes */
+	__u32 flags;		/* 0 */
+	__u64 reserved[5];	/* 0 */
+};
+
+/*
+ * What the daemon sends to who connects. With an error there is no descriptor
+ * and the connection is closed: EDQUOT (the user has as many pages as one may
+ * have), ENOSPC (there are no more), EMFILE (the process has as many connections
+ * as one may have), ESRCH (the process cannot be seen by the daemon, or has
+ * ended), ENOMEM.
+ */
+struct cosched_hint_reply {
+	__u32 size;		/* sizeof(struct cosched_hint_reply) */
+	__s32 error;		/* 0, or a negative errno */
+	__u32 version;		/* COSCHED_HINT_VERSION of the daemon */
+	__u32 nr_cells;		/* in the page */
+	__u32 cell_size;	/* 64 */
+	__u32 flags;		/* none defined in version 1 */
+};
+
 #endif /* _UAPI_LINUX_COSCHED_H */

@@ -93,6 +93,64 @@ const (
 	NrProfiles        = 4
 )
 
+// HintSocket is where the daemon hands out hint pages.
+const HintSocket = "/run/cosched/hint/socket"
+
+// The hint page: sizes, and which cells are whose.
+const (
+	HintVersion   = 1
+	HintCells     = 512
+	HintProcess   = 1
+	HintLabels    = 2
+	HintNrLabels  = 254
+	HintThreads   = 256
+	HintNrThreads = 256
+	HintProbes    = 4
+)
+
+// Phases of a hint (enum cosched_hint_phase).
+const (
+	HintNone       = 0
+	HintIdle       = 1
+	HintCompute    = 2
+	HintCollective = 3
+	HintIO         = 4
+	HintLoad       = 5
+	HintPrefill    = 6
+	HintDecode     = 7
+	HintCheckpoint = 8
+	NrHintPhases   = 9
+)
+
+// HintHeader is struct cosched_hint_header.
+type HintHeader struct {
+	Version  uint32    `c:"version"`
+	NrCells  uint32    `c:"nr_cells"`
+	CellSize uint32    `c:"cell_size"`
+	Flags    uint32    `c:"flags"`
+	Reserved [6]uint64 `c:"reserved"`
+}
+
+// HintCell is struct cosched_hint_cell.
+type HintCell struct {
+	Phase      uint32    `c:"phase"`
+	Generation uint32    `c:"generation"`
+	DeadlineNs uint64    `c:"deadline_ns"`
+	Owner      uint32    `c:"owner"`
+	Flags      uint32    `c:"flags"`
+	Reserved   [5]uint64 `c:"reserved"`
+}
+
+// HintReply is struct cosched_hint_reply.
+type HintReply struct {
+	Size     uint32 `c:"size"`
+	Error    int32  `c:"error"`
+	Version  uint32 `c:"version"`
+	NrCells  uint32 `c:"nr_cells"`
+	CellSize uint32 `c:"cell_size"`
+	Flags    uint32 `c:"flags"`
+}
+
 // InfoArgs is struct cosched_info_args.
 type InfoArgs struct {
 	Size       uint32 `c:"size"`

@@ -26,6 +26,9 @@ var structs = map[string]any{
 	"cosched_exit_args":           uapi.ExitArgs{},
 	"cosched_collective_event":    uapi.CollectiveEvent{},
 	"cosched_cgroup_policy_event": uapi.CgroupPolicyEvent{},
+	"cosched_hint_header":         uapi.HintHeader{},
+	"cosched_hint_cell":           uapi.HintCell{},
+	"cosched_hint_reply":          uapi.HintReply{},
 }
 
 // constants maps the name in C to the mirrored value.
@@ -84,6 +87,28 @@ var constants = map[string]uint64{
 	"COSCHED_NR_PROFILES":        uapi.NrProfiles,
 }
 
+// hintConstants are those of the hint page.
+var hintConstants = map[string]uint64{
+	"COSCHED_HINT_VERSION":    uapi.HintVersion,
+	"COSCHED_HINT_CELLS":      uapi.HintCells,
+	"COSCHED_HINT_PROCESS":    uapi.HintProcess,
+	"COSCHED_HINT_LABELS":     uapi.HintLabels,
+	"COSCHED_HINT_NR_LABELS":  uapi.HintNrLabels,
+	"COSCHED_HINT_THREADS":    uapi.HintThreads,
+	"COSCHED_HINT_NR_THREADS": uapi.HintNrThreads,
+	"COSCHED_HINT_PROBES":     uapi.HintProbes,
+	"COSCHED_HINT_NONE":       uapi.HintNone,
+	"COSCHED_HINT_IDLE":       uapi.HintIdle,
+	"COSCHED_HINT_COMPUTE":    uapi.HintCompute,
+	"COSCHED_HINT_COLLECTIVE": uapi.HintCollective,
+	"COSCHED_HINT_IO":         uapi.HintIO,
+	"COSCHED_HINT_LOAD":       uapi.HintLoad,
+	"COSCHED_HINT_PREFILL":    uapi.HintPrefill,
+	"COSCHED_HINT_DECODE":     uapi.HintDecode,
+	"COSCHED_HINT_CHECKPOINT": uapi.HintCheckpoint,
+	"COSCHED_NR_HINT_PHASES":  uapi.NrHintPhases,
+}
+
 func layout() []string {
 	var lines []string
 	for name, value := range structs {
@@ -95,8 +120,10 @@ func layout() []string {
 				f.Tag.Get("c"), f.Offset, f.Type.Size()))
 		}
 	}
-	for name, value := range constants {
-		lines = append(lines, fmt.Sprintf("%s 0x%x", name, value))
+	for _, table := range []map[string]uint64{constants, hintConstants} {
+		for name, value := range table {
+			lines = append(lines, fmt.Sprintf("%s 0x%x", name, value))
+		}
 	}
 	slices.Sort(lines)
 	return lines
