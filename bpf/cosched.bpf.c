@@ -45,7 +45,7 @@ s32 BPF_PROG(cosched_select_cpu, struct task_struct *p, s32 prev_cpu,
 	if (cpu < 0)
 		return prev_cpu;
 	t->queued = false;
-	dsq_insert(p, DSQ_LOCAL, task_slice(g, group_index_of(t)), 0);
+	dsq_insert(p, DSQ_LOCAL, task_slice(t, g, group_index_of(t)), 0);
 	return cpu;
 }
 
@@ -94,6 +94,15 @@ void BPF_PROG(cosched_stopping, struct task_struct *p, bool runnable)
 
 	if (t)
 		account_stop(p, t, runnable);
+}
+
+SEC("struct_ops/tick")
+void BPF_PROG(cosched_tick, struct task_struct *p)
+{
+	struct task_ctx *t = task_of(p);
+
+	if (t)
+		hint_tick(p, t);
 }
 
 SEC("struct_ops/quiescent")
@@ -254,6 +263,7 @@ struct sched_ext_ops cosched_ops = {
 	.runnable = (void *)cosched_runnable,
 	.running = (void *)cosched_running,
 	.stopping = (void *)cosched_stopping,
+	.tick = (void *)cosched_tick,
 	.quiescent = (void *)cosched_quiescent,
 	.set_weight = (void *)cosched_set_weight,
 	.init_task = (void *)cosched_init_task,

@@ -170,6 +170,8 @@ static const struct {
 	  COSCHED_STAT_LOCAL, COSCHED_STAT_KEEP },
 	{ "switches", COSCHED_STAT_PREEMPT, COSCHED_STAT_MIGRATE_NODE,
 	  COSCHED_STAT_SWITCH, COSCHED_STAT_SWITCH },
+	{ "switches, as to hints", COSCHED_STAT_HINT_CHANGE,
+	  COSCHED_STAT_HINT_LATE, COSCHED_STAT_SWITCH, COSCHED_STAT_SWITCH },
 };
 
 static __u64 sum_counters(const struct cosched_stats *st, unsigned int first,
@@ -256,6 +258,38 @@ static void print_limits(cosched_json *limits)
 			     cosched_json_u64(l, "nr_bursts"),
 			     cosched_escape(cosched_json_string(l, "path"), path,
 					    sizeof(path)));
+	}
+}
+
+/* Only what was ever said; nothing where no program says anything. */
+static void print_phases(cosched_json *reply)
+{
+	cosched_json *phases = sd_json_variant_by_key(reply, "phases");
+	__u64 pages = cosched_json_u64(reply, "hint_pages");
+	size_t i, n = count_elements(phases);
+	bool any = false;
+
+	for (i = 0; i < n; i++) {
+		cosched_json *p = sd_json_variant_by_index(phases, i);
+		__u64 waits = cosched_json_u64(p, "waits");
+		__u64 run_ns = cosched_json_u64(p, "run_ns");
+		char name[64], mean[32], run[32];
+
+		if (!waits && !run_ns)
+			continue;
+		if (!any)
+			(void)printf("\n%s%-10s %12s %9s %10s%s  (%llu processes give hints)\n",
+				     cosched_color(COSCHED_BOLD), "PHASE", "WAITS",
+				     "MEAN", "CPU TIME",
+				     cosched_color(COSCHED_PLAIN), pages);
+		any = true;
+		cosched_format_ns(waits ? cosched_json_u64(p, "wait_ns") / waits :
+					  0, mean, sizeof(mean));
+		cosched_format_ns(run_ns, run, sizeof(run));
+		(void)printf("%-10s %12llu %9s %10s\n",
+			     cosched_escape(cosched_json_string(p, "name"), name,
+					    sizeof(name)),
+			     waits, mean, run);
 	}
 }
 
@@ -511,5 +545,6 @@ int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv)
 	read_sample(reply, &sample);
 	print_totals(&sample);
 	print_limits(sd_json_variant_by_key(reply, "limits"));
+	print_phases(reply);
 	return COSCHED_CLI_OK;
 }

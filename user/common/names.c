@@ -40,6 +40,12 @@ static const struct {
 		"not let to another node: too many went there just now" },
 	[COSCHED_STAT_NUMA_REBIND] = { "numa_rebind",
 		"at home on another node, as its own was overloaded" },
+	[COSCHED_STAT_HINT_CHANGE] = { "hint_change",
+		"tasks found in another phase than before" },
+	[COSCHED_STAT_HINT_INVALID] = { "hint_invalid",
+		"hints of a phase that there is not" },
+	[COSCHED_STAT_HINT_LATE] = { "hint_late",
+		"deadlines that passed in the wait for a CPU" },
 	[COSCHED_STAT_STARVED] = { "starved",
 		"waited longer than the bound: a defect" },
 	[COSCHED_STAT_FALLBACK] = { "fallback",
@@ -72,6 +78,21 @@ _Static_assert(COSCHED_ARRAY_SIZE(profiles) == COSCHED_NR_PROFILES,
 	       "every profile has a name");
 _Static_assert(COSCHED_NR_CLASSES - COSCHED_CLASS_PROFILE == COSCHED_NR_PROFILES,
 	       "every profile has a class");
+
+static const char *const phases[] = {
+	[COSCHED_HINT_NONE] = "none",
+	[COSCHED_HINT_IDLE] = "idle",
+	[COSCHED_HINT_COMPUTE] = "compute",
+	[COSCHED_HINT_COLLECTIVE] = "collective",
+	[COSCHED_HINT_IO] = "io",
+	[COSCHED_HINT_LOAD] = "load",
+	[COSCHED_HINT_PREFILL] = "prefill",
+	[COSCHED_HINT_DECODE] = "decode",
+	[COSCHED_HINT_CHECKPOINT] = "checkpoint",
+};
+
+_Static_assert(COSCHED_ARRAY_SIZE(phases) == COSCHED_NR_HINT_PHASES,
+	       "every phase has a name");
 
 static const char *const actions[] = {
 	[COSCHED_POLICY_ENABLE] = "enable",
@@ -110,6 +131,11 @@ const char *cosched_class_name(unsigned int class)
 	return class < COSCHED_CLASS_PROFILE ?
 		       classes[class] :
 		       profiles[class - COSCHED_CLASS_PROFILE];
+}
+
+const char *cosched_phase_name(unsigned int phase)
+{
+	return phase < COSCHED_NR_HINT_PHASES ? phases[phase] : NULL;
 }
 
 const char *cosched_profile_name(unsigned int profile)

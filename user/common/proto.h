@@ -14,6 +14,11 @@
 #define COSCHED_SOCKET		COSCHED_RUN_DIR "/io.cosched"
 #define COSCHED_LOCK		COSCHED_RUN_DIR "/lock"
 
+/* Where hint pages are handed out, see cosched.h. In a directory of its own: it
+ * is what containers are given. */
+#define COSCHED_HINT_DIR	COSCHED_RUN_DIR "/hint"
+#define COSCHED_HINT_SOCKET	COSCHED_HINT_DIR "/socket"
+
 #define COSCHED_INTERFACE	"io.cosched"
 #define COSCHED_GET_STATUS	COSCHED_INTERFACE ".GetStatus"
 #define COSCHED_GET_STATS	COSCHED_INTERFACE ".GetStats"

@@ -249,6 +249,30 @@ static int build_classes(const struct cosched_stats *stats, json **ret)
 	return 0;
 }
 
+static int build_phases(const struct cosched_stats *stats, json **ret)
+{
+	_cleanup_json_ json *v = NULL;
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < COSCHED_NR_HINT_PHASES; i++) {
+		r = sd_json_variant_append_arraybo(
+			&v,
+			SD_JSON_BUILD_PAIR_STRING("name",
+						  cosched_phase_name(i)),
+			SD_JSON_BUILD_PAIR_UNSIGNED("run_ns",
+						    stats->phase_run_ns[i]),
+			SD_JSON_BUILD_PAIR_UNSIGNED("waits",
+						    stats->phase_waits[i]),
+			SD_JSON_BUILD_PAIR_UNSIGNED("wait_ns",
+						    stats->phase_wait_ns[i]));
+		if (r < 0)
+			return r;
+	}
+	*ret = cosched_take(v);
+	return 0;
+}
+
 /* More than that are not shown: a reply has to stay of a size. */
 #define LIMITS_MOST	256
 
@@ -312,6 +336,7 @@ static int get_stats(sd_varlink *link, json *parameters,
 {
 	struct cosched_supervisor *s = supervisor_of(link);
 	_cleanup_json_ json *counters = NULL, *classes = NULL, *limits = NULL;
+	_cleanup_json_ json *phases = NULL;
 	struct cosched_stats stats;
 	int r;
 
@@ -332,6 +357,8 @@ static int get_stats(sd_varlink *link, json *parameters,
 		r = build_classes(&stats, &classes);
 	if (r >= 0)
 		r = build_limits(s->loader, &limits);
+	if (r >= 0)
+		r = build_phases(&stats, &phases);
 	if (r < 0)
 		return r;
 	return sd_varlink_replybo(
@@ -339,7 +366,10 @@ static int get_stats(sd_varlink *link, json *parameters,
 		SD_JSON_BUILD_PAIR_UNSIGNED("since_ns", s->loaded_us * 1000),
 		SD_JSON_BUILD_PAIR_VARIANT("counters", counters),
 		SD_JSON_BUILD_PAIR_VARIANT("classes", classes),
-		SD_JSON_BUILD_PAIR_VARIANT("limits", limits));
+		SD_JSON_BUILD_PAIR_VARIANT("limits", limits),
+		SD_JSON_BUILD_PAIR_UNSIGNED(
+			"hint_pages", cosched_hints_count(s->config.hints)),
+		SD_JSON_BUILD_PAIR_VARIANT("phases", phases));
 }
 
 static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)

@@ -77,6 +77,17 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(nr_bursts, INT),
 	FIELD(burst_used_usec, INT));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Phase,
+	COMMENT("none (nothing is said), idle, compute, collective, io, load, "
+		"prefill, decode, checkpoint"),
+	FIELD(name, STRING),
+	COMMENT("CPU time used"),
+	FIELD(run_ns, INT),
+	COMMENT("Waits for a CPU that have ended, and how long they were together"),
+	FIELD(waits, INT),
+	FIELD(wait_ns, INT));
+
 static SD_VARLINK_DEFINE_METHOD(
 	GetStatus,
 	COMMENT("Version of coschedd"),
@@ -114,7 +125,11 @@ static SD_VARLINK_DEFINE_METHOD(
 	OUT_FLAGS(counters, INT, SD_VARLINK_MAP),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(classes, Class, SD_VARLINK_ARRAY),
 	COMMENT("Cgroups with a quota of CPU time, at most 256"),
-	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(limits, Limit, SD_VARLINK_ARRAY));
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(limits, Limit, SD_VARLINK_ARRAY),
+	COMMENT("Processes that have a hint page"),
+	OUT(hint_pages, INT),
+	COMMENT("What their tasks got and had to wait, by phase"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(phases, Phase, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_ERROR(
 	NotLoaded,
@@ -140,6 +155,8 @@ const sd_varlink_interface cosched_interface = {
 		SYMBOL(type, Class),
 		SD_VARLINK_SYMBOL_COMMENT("A cgroup's quota of CPU time, and what came of it"),
 		SYMBOL(type, Limit),
+		SD_VARLINK_SYMBOL_COMMENT("What tasks got in a phase that their programs told"),
+		SYMBOL(type, Phase),
 		SD_VARLINK_SYMBOL_COMMENT("State of daemon, scheduler and module"),
 		SYMBOL(method, GetStatus),
 		SD_VARLINK_SYMBOL_COMMENT("Counters of the scheduler"),

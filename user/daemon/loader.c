@@ -424,6 +424,11 @@ static void add_stats(struct cosched_stats *to,
 
 	for (i = 0; i < COSCHED_NR_STATS; i++)
 		to->counter[i] += from->counter[i];
+	for (i = 0; i < COSCHED_NR_HINT_PHASES; i++) {
+		to->phase_run_ns[i] += from->phase_run_ns[i];
+		to->phase_waits[i] += from->phase_waits[i];
+		to->phase_wait_ns[i] += from->phase_wait_ns[i];
+	}
 	for (i = 0; i < COSCHED_NR_CLASSES; i++) {
 		for (j = 0; j < COSCHED_HIST_SLOTS; j++)
 			to->delay_hist[i][j] += from->delay_hist[i][j];
@@ -470,6 +475,13 @@ int cosched_loader_limits(struct cosched_loader *l, struct cosched_limit *ret,
 		}
 	}
 	return (int)n;
+}
+
+int cosched_loader_hint_map(const struct cosched_loader *loader,
+			    __u32 **ret_changes)
+{
+	*ret_changes = &loader->skel->bss->hint_changes;
+	return bpf_map__fd(loader->skel->maps.hint_pages);
 }
 
 static int take_event(void *ctx, void *data, size_t size)

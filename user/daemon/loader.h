@@ -64,6 +64,13 @@ int cosched_loader_limits(struct cosched_loader *loader,
 			  struct cosched_limit *ret, unsigned int size);
 
 /*
+ * The map of hint pages, and the number by which tasks know that it changed;
+ * both last until cosched_loader_stop().
+ */
+int cosched_loader_hint_map(const struct cosched_loader *loader,
+			    __u32 **ret_changes);
+
+/*
  * Events: a file descriptor that polls readable, and the call that then hands
  * each of them to @fn. The latter returns a negative errno when it fails.
  */

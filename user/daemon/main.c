@@ -11,6 +11,7 @@
 #include "common/options.h"
 #include "common/proto.h"
 #include "daemon/control.h"
+#include "daemon/hint.h"
 #include "daemon/instance.h"
 #include "daemon/log.h"
 #include "daemon/priority.h"
@@ -223,12 +224,28 @@ static int make_event_loop(sd_event **ret_event)
 	return 0;
 }
 
+/* Without them the scheduler does its work all the same. */
+static struct cosched_hints *start_hints(sd_event *event)
+{
+	struct cosched_hints *hints = NULL;
+	int r = cosched_hints_start(event, &hints);
+
+	if (r == -ENOTUNIQ)
+		cosched_log(LOG_NOTICE,
+			    "not in the initial pid namespace: programs cannot give hints");
+	else if (r < 0)
+		cosched_log(LOG_WARNING,
+			    "programs cannot give hints: cannot listen on %s: %s",
+			    COSCHED_HINT_SOCKET, strerror(-r));
+	return hints;
+}
+
 /*
  * From a loop that is there to its end; loading has priority, which ends with
  * it. Returns the exit status.
  */
 static int serve(sd_event *event, struct cosched_supervisor *s,
-		 const struct cosched_supervisor_config *config,
+		 struct cosched_supervisor_config *config,
 		 const struct cosched_priority *normal, int ready_fd)
 {
 	sd_varlink_server *server = NULL;
@@ -240,6 +257,7 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 			    strerror(-r));
 		return COSCHED_STATUS_FAILED;
 	}
+	config->hints = start_hints(event);
 	status = cosched_supervisor_start(s, event, config);
 	cosched_priority_restore(normal);
 	if (status == COSCHED_STATUS_OK) {
@@ -256,6 +274,7 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 	}
 	cosched_control_stop(server);
 	cosched_supervisor_stop(s);
+	cosched_hints_stop(config->hints);
 	if (status == COSCHED_STATUS_OK)
 		cosched_log(LOG_NOTICE,
 			    "stopped; the kernel's own scheduler runs");
@@ -264,7 +283,7 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 
 static int run(const struct options *o, int ready_fd)
 {
-	const struct cosched_supervisor_config config = {
+	struct cosched_supervisor_config config = {
 		.loader = {
 			.partial = o->partial,
 			.timeout_ms = (__u32)o->timeout_ms,

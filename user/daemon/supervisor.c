@@ -178,6 +178,7 @@ static void unload(struct cosched_supervisor *s)
 	s->ring_source = NULL;
 	if (!s->loader)
 		return;
+	cosched_hints_detach(s->config.hints);
 	cosched_priority_raise(&saved);
 	cosched_loader_stop(s->loader);
 	cosched_priority_restore(&saved);
@@ -334,6 +335,14 @@ static void check_module(struct cosched_supervisor *s)
 	report_module(s, err);
 }
 
+static void attach_hints(struct cosched_supervisor *s)
+{
+	__u32 *changes;
+	int fd = cosched_loader_hint_map(s->loader, &changes);
+
+	cosched_hints_attach(s->config.hints, fd, changes);
+}
+
 /*
  * Load, and connect to everything. On failure nothing is left; -ECANCELED as
  * from cosched_loader_start().
@@ -359,6 +368,7 @@ static int load(struct cosched_supervisor *s, struct cosched_exit *ret_exit,
 		unload(s);
 		return ret;
 	}
+	attach_hints(s);
 	s->loaded_us = now_us();
 	s->load_us = s->loaded_us - before;
 	s->state = COSCHED_DAEMON_ENABLED;

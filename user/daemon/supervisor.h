@@ -10,6 +10,7 @@
 #include "common/kernel.h"
 #include "daemon/backoff.h"
 #include "daemon/event.h"
+#include "daemon/hint.h"
 #include "daemon/loader.h"
 
 #include <systemd/sd-event.h>
@@ -23,6 +24,7 @@ enum cosched_daemon_state {
 
 struct cosched_supervisor_config {
 	struct cosched_loader_config loader;
+	struct cosched_hints *hints;	/* told of each load; may be NULL */
 	unsigned int max_restarts;	/* that do not help, 0: none */
 };
 
