@@ -22,6 +22,9 @@ $(SELFTESTS): build/selftests/%: build/selftests/%.o $(selftest-common)
 	@$(if $(V),,echo "  LINK    $@")
 	$(if $(V),,@)$(CC) -pthread $^ -o $@
 
+# Tests of the library have it in them.
+build/selftests/hints: build/lib/libcosched.a
+
 build/selftests/uapi_layout: build/selftests/uapi_layout.o
 	@$(if $(V),,echo "  LINK    $@")
 	$(if $(V),,@)$(CC) $^ -o $@
