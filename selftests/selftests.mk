@@ -23,7 +23,7 @@ $(SELFTESTS): build/selftests/%: build/selftests/%.o $(selftest-common)
 	$(if $(V),,@)$(CC) -pthread $^ -o $@
 
 # Tests of the library have it in them.
-build/selftests/hints: build/lib/libcosched.a
+build/selftests/hints build/selftests/sched_hint: build/lib/libcosched.a
 
 build/selftests/uapi_layout: build/selftests/uapi_layout.o
 	@$(if $(V),,echo "  LINK    $@")
