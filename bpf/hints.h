@@ -40,7 +40,7 @@ struct {
 __u32 hint_changes;
 
 /* The number by which @p knows itself: that in its own pid namespace. */
-static u32 own_tid(const struct task_struct *p)
+static u32 hint_own_tid(const struct task_struct *p)
 {
 	struct pid *pid = p->thread_pid;
 	struct upid own = {};
@@ -89,7 +89,7 @@ __noinline int hint_read(const struct task_struct *p __arg_trusted,
 	struct hint hint = {};
 
 	if (t->hint_seen != changes || !t->tid)
-		t->tid = own_tid(p);
+		t->tid = hint_own_tid(p);
 	t->hint_seen = changes;
 	t->has_page = page;
 	if (page && !hint_from_thread(page, t->tid, &hint))

@@ -20,7 +20,7 @@ build/selftests/%.o: selftests/%.c selftests/selftests.mk
 
 $(SELFTESTS): build/selftests/%: build/selftests/%.o $(selftest-common)
 	@$(if $(V),,echo "  LINK    $@")
-	$(if $(V),,@)$(CC) -pthread $^ -o $@
+	$(if $(V),,@)$(CC) -pthread $^ -o $@ -lm
 
 # Tests of the library have it in them.
 build/selftests/hints build/selftests/sched_hint: build/lib/libcosched.a

@@ -26,12 +26,6 @@
 int label_read(void *to, __u64 size, __u64 at);
 #endif
 
-enum label_layout {
-	LABELS_NONE,		/* not known for this version of Go */
-	LABELS_MAP,		/* before 1.24 */
-	LABELS_SORTED,		/* since 1.24 */
-};
-
 #define LABEL_LEN	8	/* of our key, and of its value */
 
 /* "!cosched", its first character in the lowest byte. */
@@ -130,16 +124,16 @@ static inline int label_find_map(__u64 labels, __u64 *ret_value)
 
 /*
  * The eight bytes that the label "!cosched" has as its value, where @labels is
- * what g.labels holds. 1: found, 0: it has none, or nothing can be told.
+ * what g.labels holds. 1: found, 0: it has none, or nothing can be told. Which
+ * layout it is need not be known: one is not mistaken for the other, since a map
+ * has small numbers where a slice has the address of a key.
  */
-static inline int label_find(__u64 labels, enum label_layout layout,
-			     __u64 *ret_value)
+static inline int label_find(__u64 labels, __u64 *ret_value)
 {
 	if (!labels)
 		return 0;
-	if (layout == LABELS_SORTED)
-		return label_find_sorted(labels, ret_value);
-	return layout == LABELS_MAP && label_find_map(labels, ret_value);
+	return label_find_sorted(labels, ret_value) ||
+	       label_find_map(labels, ret_value);
 }
 
 #endif /* _COSCHED_POLICY_GOLABEL_H */

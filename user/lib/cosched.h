@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/* SPDX-License-Identifier: MIT */
 /*
  * libcosched: what a C program tells the cosched scheduler.
  *

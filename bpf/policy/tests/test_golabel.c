@@ -80,22 +80,21 @@ static void test_sorted(void)
 	__u64 value = 0;
 
 	put_sorted(1, "!cosched", "00020001");
-	T(label_find(LABELS, LABELS_SORTED, &value));
+	T(label_find(LABELS, &value));
 	T(value == expected("00020001"));
 	put_sorted(2, "!cosched", "00ff00aa");
-	T(label_find(LABELS, LABELS_SORTED, &value));
+	T(label_find(LABELS, &value));
 	T(value == expected("00ff00aa"));
 	value = 7;
 	put_sorted(2, "!another", "00ff00aa");
-	T(!label_find(LABELS, LABELS_SORTED, &value));
+	T(!label_find(LABELS, &value));
 	put_sorted(2, "!cosched", "0");
-	T(!label_find(LABELS, LABELS_SORTED, &value));
+	T(!label_find(LABELS, &value));
 	put_sorted(2, "!cosched2", "00ff00aa");
-	T(!label_find(LABELS, LABELS_SORTED, &value));
+	T(!label_find(LABELS, &value));
 	put_sorted(0, "!cosched", "00ff00aa");
-	T(!label_find(LABELS, LABELS_SORTED, &value));
-	T(!label_find(0, LABELS_SORTED, &value));
-	T(!label_find(LABELS, LABELS_NONE, &value));
+	T(!label_find(LABELS, &value));
+	T(!label_find(0, &value));
 	T(value == 7);				/* untouched */
 }
 
@@ -127,23 +126,23 @@ static void test_map(void)
 		put_map(0);
 		put_slot(0, slot, "!cosched", "00020001");
 		put_slot(0, (slot + 1) % 8, "trace_id", "abcdefgh");
-		T(label_find(LABELS, LABELS_MAP, &value));
+		T(label_find(LABELS, &value));
 		T(value == expected("00020001"));
 	}
 	put_map(1);
 	put_slot(1, 7, "!cosched", "00200003");
-	T(label_find(LABELS, LABELS_MAP, &value));
+	T(label_find(LABELS, &value));
 	T(value == expected("00200003"));
 	put_map(0);				/* a second bucket is not there */
 	put_slot(1, 7, "!cosched", "00200003");
-	T(!label_find(LABELS, LABELS_MAP, &value));
+	T(!label_find(LABELS, &value));
 	put_map(2);
 	put_slot(0, 0, "!cosched", "00200003");
-	T(!label_find(LABELS, LABELS_MAP, &value));
+	T(!label_find(LABELS, &value));
 	put_map(0);
 	put_slot(0, 3, "!cosched", "00200003");
 	memory[BUCKETS - BASE + 3] = 1;		/* deleted, its text still there */
-	T(!label_find(LABELS, LABELS_MAP, &value));
+	T(!label_find(LABELS, &value));
 }
 
 /* Anything at all: reads stay bounded, and values are found in memory only. */
@@ -152,11 +151,9 @@ static void test_anything(void)
 	unsigned int most = 0;
 
 	for (int i = 0; i < 200000; i++) {
-		enum label_layout layout = rand() & 1 ? LABELS_MAP :
-							LABELS_SORTED;
 		__u64 value;
 
-		if (layout == LABELS_MAP)
+		if (rand() & 1)
 			put_map(rand() & 3);
 		else
 			put_sorted(2, "!cosched", "00020001");
@@ -169,13 +166,12 @@ static void test_anything(void)
 				rand() & 1 ? BASE + pick(0, SIZE) :
 					     ~(__u64)rand());
 		reads = 0;
-		label_find(rand() & 1 ? LABELS : BASE + pick(0, SIZE), layout,
-			   &value);
+		label_find(rand() & 1 ? LABELS : BASE + pick(0, SIZE), &value);
 		if (reads > most)
 			most = reads;
 	}
-	/* Heads, and in two buckets hashes and four for each slot. */
-	T(most <= 2 + 2 * (1 + 8 * 4));
+	/* Of a slice, of a map, and in two buckets hashes and four a slot. */
+	T(most <= 4 + 2 + 2 * (1 + 8 * 4));
 	printf("%u reads at most\n", most);
 }
 

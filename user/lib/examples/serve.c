@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: MIT
 /*
  * Example: a server of a language model in miniature. One thread reads prompts,
  * which takes long, another makes tokens, each of which somebody waits for; both
