@@ -28,7 +28,7 @@ type fakeDaemon struct {
 func useDaemon(t testing.TB) *fakeDaemon {
 	t.Helper()
 	old := page
-	page = new(hintPage)
+	page = &hintPage{timeout: time.Minute} // on a busy machine
 	t.Cleanup(func() { page = old })
 	d := &fakeDaemon{t: t}
 	d.client.Store(-1)

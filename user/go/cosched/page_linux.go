@@ -29,7 +29,6 @@ type cells [uapi.HintCells]cell
 
 const (
 	pageBytes = int(unsafe.Sizeof(cells{}))
-	timeout   = time.Second
 	retryMin  = 500 * time.Millisecond
 	retryMax  = 30 * time.Second
 )
@@ -47,9 +46,11 @@ connection on: what lies there is replaced when the daemon was restarted, so tha
 stores never miss memory.
 */
 type hintPage struct {
-	state atomic.Int32
+	state   atomic.Int32
+	timeout time.Duration // for the daemon's answer; set before use
 
 	mu     sync.Mutex // for what follows
+	path   *string    // of the daemon's socket
 	memory []byte     // as mapped, at one address for good
 	cells  *cells     // of it
 	used   [uapi.HintNrLabels]bool
@@ -58,7 +59,7 @@ type hintPage struct {
 	next        int // where to look for a free one first
 }
 
-var page = new(hintPage)
+var page = &hintPage{timeout: time.Second}
 
 // connect reports whether the page is heard, and tries to make it so if nobody
 // has, or not for long.
@@ -114,12 +115,21 @@ func (h *hintPage) watch(conn *os.File) {
 	}
 }
 
+// socketPath is where the daemon was when first looked for; h.mu is held.
+func (h *hintPage) socketPath() string {
+	if h.path == nil {
+		path, ok := os.LookupEnv("COSCHED_HINT_SOCKET")
+		if !ok {
+			path = uapi.HintSocket
+		}
+		h.path = &path
+	}
+	return *h.path
+}
+
 // open connects and maps the page; h.mu is held.
 func (h *hintPage) open() (*os.File, error) {
-	path, ok := os.LookupEnv("COSCHED_HINT_SOCKET")
-	if !ok {
-		path = uapi.HintSocket
-	}
+	path := h.socketPath()
 	if path == "" {
 		return nil, syscall.ENOENT
 	}
@@ -141,7 +151,7 @@ func (h *hintPage) open() (*os.File, error) {
 }
 
 func (h *hintPage) openOn(fd int, path string) error {
-	tv := syscall.NsecToTimeval(timeout.Nanoseconds())
+	tv := syscall.NsecToTimeval(h.timeout.Nanoseconds())
 	for _, option := range []int{syscall.SO_SNDTIMEO, syscall.SO_RCVTIMEO} {
 		err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, option, &tv)
 		if err != nil {
