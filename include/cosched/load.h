@@ -31,7 +31,7 @@
  *	-EIO		the device failed, also a second time
  *	-ECANCELED	cosched_load_cancel()
  *	-ESTALE		a file became shorter, or changed, since it was opened
- *	-EILSEQ		a checksum differs
+ *	-EBUSY		the output is in use
  *	and those of the system calls.
  *
  * Threads: a struct cosched_load belongs to one thread at a time, except
@@ -122,7 +122,19 @@ struct cosched_load_options {
 	 * io.weight) hold in any case.
 	 */
 	uint16_t ioprio;
-	uint16_t reserved16;
+	/*
+	 * The image in anonymous memory, which no other process can map and which
+	 * has no descriptor. It gets transparent huge pages where shared memory does
+	 * not, as by default (/sys/kernel/mm/transparent_hugepage/shmem_enabled),
+	 * and these cost a fraction of the CPU time.
+	 */
+	uint8_t private_memory;
+	/*
+	 * Load into the file at output if it is there, instead of replacing it: its
+	 * pages need not be made again. Refused with -EBUSY while a reader holds a
+	 * shared flock(2) on it, as package weights does.
+	 */
+	uint8_t reuse;
 	/*
 	 * At most so long (ms) in all is the load held back by should_yield;
 	 * 0: 10,000.
@@ -156,7 +168,7 @@ struct cosched_load_stats {
 	uint32_t cached_ppt;	/* of the bytes: in the page cache before, 1/1000 */
 	uint8_t direct;		/* all files were read with O_DIRECT */
 	uint8_t fixed;		/* into registered buffers */
-	uint8_t pages;		/* enum cosched_load_pages, never AUTO */
+	uint8_t pages;		/* enum cosched_load_pages: what it got */
 	uint8_t reserved8;
 	int32_t node;		/* the image was bound to, -1: none */
 	char fallback[160];	/* what was done without, and why; "" */
@@ -210,7 +222,7 @@ const struct cosched_load_tensor *cosched_load_find(const struct cosched_load *l
 const void *cosched_load_data(const struct cosched_load *load,
 			      const struct cosched_load_tensor *tensor);
 
-/* The image's descriptor after a run, -1 before; belongs to the load. */
+/* The image's descriptor after a run, -1 before or in private memory; of the load. */
 int cosched_load_fd(const struct cosched_load *load);
 
 /* Bytes that a run reads, and that the image takes. */

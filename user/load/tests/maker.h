@@ -28,7 +28,11 @@ static inline void maker_write(const char *path, const void *head, size_t head_l
 	FILE *f = fopen(path, "w");
 
 	if (!f || fwrite(head, 1, head_len, f) != head_len ||
-	    (len && fwrite(data, 1, len, f) != len) || fclose(f))
+	    (len && fwrite(data, 1, len, f) != len) || fflush(f) || fsync(fileno(f)))
+		maker_fail(path);
+	/* A file in the page cache would not be read with O_DIRECT. */
+	(void)posix_fadvise(fileno(f), 0, 0, POSIX_FADV_DONTNEED);
+	if (fclose(f))
 		maker_fail(path);
 }
 
@@ -175,13 +179,16 @@ static inline void maker_shards(const char *dir, unsigned int shards, unsigned i
 		maker_fail(path);
 }
 
-/* A directory below TMPDIR or /tmp, of the caller to remove. */
+/* A directory of the caller to remove. */
 static inline char *maker_dir(void)
 {
 	static char path[256];
 	const char *tmp = getenv("TMPDIR");
 
-	(void)snprintf(path, sizeof(path), "%s/cosched-load-XXXXXX", tmp ? tmp : "/tmp");
+	/* Not a tmpfs, if possible: that has no O_DIRECT of its own. */
+	if (!tmp)
+		tmp = access("build/test", W_OK) ? "/tmp" : "build/test";
+	(void)snprintf(path, sizeof(path), "%s/load-XXXXXX", tmp);
 	if (!mkdtemp(path))
 		maker_fail(path);
 	return path;
