@@ -229,6 +229,12 @@ int cosched_load_fd(const struct cosched_load *load);
 uint64_t cosched_load_bytes(const struct cosched_load *load);
 uint64_t cosched_load_image_bytes(const struct cosched_load *load);
 
+/* What cosched_load_open() was given. */
+const char *cosched_load_path(const struct cosched_load *load);
+
+/* Number of files the model has. */
+uint32_t cosched_load_files(const struct cosched_load *load);
+
 /* "safetensors" or "gguf". */
 const char *cosched_load_format(const struct cosched_load *load);
 

@@ -180,12 +180,14 @@ bool job_should_hold(struct job *job)
 	uint64_t now;
 	bool hold;
 
-	if (!job->o->should_yield)
+	if (!job->o->should_yield && !job->hold)
 		return false;
 	now = load_now_ns();
 	if (job->hold_begin_ns)
 		job->st->held_ns += now - job->hold_begin_ns;
-	hold = job->st->held_ns < most && job->o->should_yield(job->o->arg);
+	hold = (job->o->should_yield && job->o->should_yield(job->o->arg)) ||
+	       (job->hold && job->hold(job->hold_arg));
+	hold = hold && job->st->held_ns < most;
 	job->hold_begin_ns = hold ? now : 0;
 	return hold;
 }

@@ -43,6 +43,8 @@ struct job {
 	uint64_t done;		/* bytes */
 	uint64_t told_ns;	/* when progress was told last */
 	uint64_t hold_begin_ns;	/* 0: not held back */
+	bool (*hold)(void *arg);	/* asked beside should_yield, may be NULL */
+	void *hold_arg;
 };
 
 /* A part of an extent that is read at once. */
@@ -94,6 +96,13 @@ bool job_should_hold(struct job *job);
 
 /* -ECANCELED, or the error of the pages, or 0. */
 int job_check(struct job *job);
+
+/* cosched_load_run() that is also held back while @hold says so. */
+int load_run_held(struct cosched_load *load, bool (*hold)(void *arg), void *arg,
+		  struct cosched_load_stats *stats, struct cosched_load_error *err);
+
+/* Of a load that was run: what the page cache had before, 1/1000. */
+uint32_t load_was_cached_ppt(const struct cosched_load *load);
 
 /* Read everything. 0 or a negative errno. -ENOSYS: no ring; nothing was read. */
 int load_run_uring(struct job *job);

@@ -31,7 +31,8 @@ struct cosched_load {
 	struct load_plan plan;
 	struct load_image image;
 	uint64_t data_offset;
-	char device[32];
+	char *path, device[32];
+	uint32_t was_cached_ppt;
 	int wake_fd;
 	_Atomic bool cancelled;
 	bool ran, complete;
@@ -90,7 +91,9 @@ int cosched_load_open(const char *path, const struct cosched_load_options *optio
 	if (!l)
 		return load_error(err, -ENOMEM, "no memory");
 	l->image.fd = l->wake_fd = -1;
-	r = load_options_copy(&l->o, options, err);
+	l->path = strdup(path);
+	r = l->path ? load_options_copy(&l->o, options, err) :
+		      load_error(err, -ENOMEM, "no memory");
 	if (!r)
 		r = load_model_open(path, &l->model, err);
 	if (!r)
@@ -424,12 +427,13 @@ static void copy_stats(struct cosched_load_stats *out, const struct cosched_load
 	out->size = size;
 }
 
-static int run(struct cosched_load *l, struct cosched_load_stats *st,
+static int run(struct cosched_load *l, struct job *with, struct cosched_load_stats *st,
 	       struct cosched_load_error *err)
 {
 	struct job job = {
 		.model = &l->model, .plan = &l->plan, .o = &l->o, .image = &l->image,
 		.wake_fd = l->wake_fd, .cancelled = &l->cancelled, .st = st, .err = err,
+		.hold = with->hold, .hold_arg = with->hold_arg,
 	};
 	uint64_t began = load_now_ns(), cpu = process_cpu_ns();
 	int r = load_image_create(&l->image, l->plan.image_end, l->data_offset, &l->o,
@@ -452,9 +456,10 @@ static int run(struct cosched_load *l, struct cosched_load_stats *st,
 	return load_image_finish(&l->image, err);
 }
 
-int cosched_load_run(struct cosched_load *load, struct cosched_load_stats *stats,
-		     struct cosched_load_error *err)
+int load_run_held(struct cosched_load *load, bool (*hold)(void *arg), void *arg,
+		  struct cosched_load_stats *stats, struct cosched_load_error *err)
 {
+	struct job with = { .hold = hold, .hold_arg = arg };
 	struct cosched_load_stats st = {};
 	size_t len;
 	uint32_t i;
@@ -465,7 +470,8 @@ int cosched_load_run(struct cosched_load *load, struct cosched_load_stats *stats
 	if (load->ran)
 		return load_error(err, -EINVAL, "this load has been run already");
 	load->ran = true;
-	r = run(load, &st, err);
+	r = run(load, &with, &st, err);
+	load->was_cached_ppt = st.cached_ppt;
 	st.pages = load->image.pages;
 	st.node = load->image.node;
 	for (i = 0; i < load->model.nr_tensors; i++)
@@ -479,6 +485,17 @@ int cosched_load_run(struct cosched_load *load, struct cosched_load_stats *stats
 	if (stats)
 		copy_stats(stats, &st);
 	return r;
+}
+
+int cosched_load_run(struct cosched_load *load, struct cosched_load_stats *stats,
+		     struct cosched_load_error *err)
+{
+	return load_run_held(load, NULL, NULL, stats, err);
+}
+
+uint32_t load_was_cached_ppt(const struct cosched_load *load)
+{
+	return load->was_cached_ppt;
 }
 
 void cosched_load_cancel(struct cosched_load *load)
@@ -500,6 +517,7 @@ void cosched_load_close(struct cosched_load *load)
 	load_plan_free(&load->plan);
 	load_model_free(&load->model);
 	load_options_free(&load->o);
+	free(load->path);
 	if (load->wake_fd >= 0)
 		(void)close(load->wake_fd);
 	free(load);
@@ -541,6 +559,16 @@ uint64_t cosched_load_bytes(const struct cosched_load *load)
 uint64_t cosched_load_image_bytes(const struct cosched_load *load)
 {
 	return (load->plan.image_end + LOAD_HUGE_PAGE - 1) / LOAD_HUGE_PAGE * LOAD_HUGE_PAGE;
+}
+
+const char *cosched_load_path(const struct cosched_load *load)
+{
+	return load->path;
+}
+
+uint32_t cosched_load_files(const struct cosched_load *load)
+{
+	return load->model.nr_files;
 }
 
 const char *cosched_load_format(const struct cosched_load *load)

@@ -6,12 +6,17 @@
 # Gives: load, install-load; adds to HOST_TESTS, FUZZ_TARGETS and what the command is
 # made of.
 
-LOAD_SRC := $(wildcard user/load/*.c)
-LOAD_HEADERS := $(wildcard user/load/*.h user/load/tests/*.h include/cosched/*.h)
+LOAD_SRC := $(wildcard user/load/*.c) user/load/plugins/ema.c
+LOAD_HEADERS := $(wildcard user/load/*.h user/load/*/*.h include/cosched/*.h)
+LOAD_PLUGINS := build/lib/cosched/predict/ema.so build/lib/cosched/predict/linear.so
+LOAD_HOST := build/libexec/predict-host
+LOAD_BAD := $(patsubst user/load/tests/plugins/%.c,build/test/plugins/%.so, \
+	$(wildcard user/load/tests/plugins/*.c))
 LOAD_COMMON := user/common/text.c user/common/file.c
 LOAD_OUT := build/user/load-pic
-LOAD_LIBS := -luring -lsystemd -pthread
-LOAD_CPPFLAGS := $(USER_CPPFLAGS) -Iinclude
+LOAD_LIBS := -luring -lsystemd -lm -pthread
+LOAD_CPPFLAGS := $(USER_CPPFLAGS) -Iinclude \
+	-DCOSCHED_PREDICT_HOST='"$(PREFIX)/libexec/cosched/predict-host"'
 LOAD_OBJ := $(patsubst user/%.c,$(LOAD_OUT)/%.o,$(LOAD_SRC) $(LOAD_COMMON))
 LOAD_SONAME := libcosched_load.so.0
 LOAD_LIB := build/lib/$(LOAD_SONAME) build/lib/libcosched_load.a build/lib/cosched_load.pc
@@ -22,7 +27,7 @@ HOST_TESTS += $(LOAD_TESTS)
 FUZZ_TARGETS += $(LOAD_FUZZ)
 
 .PHONY: load install-load
-load: $(LOAD_LIB)
+load: $(LOAD_LIB) $(LOAD_PLUGINS) $(LOAD_HOST)
 user: load
 
 $(LOAD_OUT)/%.o: user/%.c
@@ -45,6 +50,23 @@ build/lib/cosched_load.pc: user/load/cosched_load.pc.in
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
+build/lib/cosched/predict/ema.so: user/load/plugins/ema.c user/load/plugins/ema_plugin.c
+build/lib/cosched/predict/linear.so: user/load/plugins/linear.c
+$(LOAD_BAD): build/test/plugins/%.so: user/load/tests/plugins/%.c
+
+$(LOAD_PLUGINS) $(LOAD_BAD): $(LOAD_HEADERS)
+	@echo "  LINK    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LOAD_CPPFLAGS) $(USER_CFLAGS) $(CFLAGS) $(LDFLAGS) -fPIC -shared \
+		-fvisibility=default -o $@ $(filter %.c,$^)
+
+$(LOAD_HOST): user/load/host/main.c $(LOAD_HEADERS)
+	@echo "  LINK    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LOAD_CPPFLAGS) $(USER_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+build/test/test_predict: | $(LOAD_PLUGINS) $(LOAD_BAD) $(LOAD_HOST)
+
 # The command has it inside: one file to install and to run.
 build/bin/cosched: build/lib/libcosched_load.a
 build/bin/cosched: USER_LIBS += $(LOAD_LIBS)
@@ -65,12 +87,15 @@ $(LOAD_FUZZ): build/test/%: user/load/tests/%.c user/load/model.c user/load/dtyp
 		-fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lsystemd
 
 install: install-load
-install-load: $(LOAD_LIB)
+install-load: load $(LOAD_PLUGINS) $(LOAD_HOST)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib build/lib/$(LOAD_SONAME)
 	ln -sf $(LOAD_SONAME) $(DESTDIR)$(PREFIX)/lib/libcosched_load.so
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib build/lib/libcosched_load.a
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/pkgconfig build/lib/cosched_load.pc
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/cosched include/cosched/load.h \
-		include/cosched/weights_image.h
+		include/cosched/weights_image.h include/cosched/predict.h \
+		include/cosched/predictor.h
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/cosched/predict $(LOAD_PLUGINS)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/cosched $(LOAD_HOST)
 
 -include $(wildcard $(LOAD_OUT)/*/*.d)
