@@ -70,7 +70,7 @@ build/test/test_predict: | $(LOAD_PLUGINS) $(LOAD_BAD) $(LOAD_HOST)
 # The command has it inside: one file to install and to run.
 build/bin/cosched: build/lib/libcosched_load.a
 build/bin/cosched: USER_LIBS += $(LOAD_LIBS)
-$(USER_OUT)/cli/cmd_load.o $(USER_OUT)/cli/cmd_load_print.o: USER_CPPFLAGS += -Iinclude
+$(USER_OUT)/cli/cmd_load.o $(USER_OUT)/cli/load_print.o: USER_CPPFLAGS += -Iinclude
 
 $(LOAD_TESTS): build/test/%: user/load/tests/%.c $(LOAD_SRC) $(LOAD_COMMON) $(LOAD_HEADERS)
 	@echo "  CC      $@"
