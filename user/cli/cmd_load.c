@@ -175,20 +175,20 @@ static int name_output(const struct cosched_cli *cli, const char *model, bool se
 }
 
 static int open_one(struct cosched_cli *cli, struct load_result *r,
-		    struct cosched_load_options *o, bool several)
+		    const struct cosched_load_options *all, bool several)
 {
+	struct cosched_load_options o = *all;
 	char output[PATH_MAX];
 	int status = 0;
 
 	if (cli->load.output) {
 		status = name_output(cli, r->path, several, output, sizeof(output));
-		o->output = output;
+		o.output = output;
 	}
 	if (status)
 		return status;
-	if (cosched_load_open(r->path, o, &r->load, &r->err) < 0)
+	if (cosched_load_open(r->path, &o, &r->load, &r->err) < 0)
 		status = cosched_fail(NULL, "%s", r->err.text);
-	o->output = NULL;
 	return status;
 }
 

@@ -23,7 +23,7 @@ LOAD_LIB := build/lib/$(LOAD_SONAME) build/lib/libcosched_load.a build/lib/cosch
 LOAD_TESTS := $(patsubst user/load/tests/%.c,build/test/%, \
 	$(wildcard user/load/tests/test_*.c))
 LOAD_FUZZ := build/test/fuzz_safetensors build/test/fuzz_gguf
-HOST_TESTS += $(LOAD_TESTS)
+HOST_TESTS += $(LOAD_TESTS) user/load/tests/load_command
 FUZZ_TARGETS += $(LOAD_FUZZ)
 
 .PHONY: load install-load
@@ -66,6 +66,8 @@ $(LOAD_HOST): user/load/host/main.c $(LOAD_HEADERS)
 	$(Q)$(CC) $(LOAD_CPPFLAGS) $(USER_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 build/test/test_predict: | $(LOAD_PLUGINS) $(LOAD_BAD) $(LOAD_HOST)
+
+test: | build/bin/cosched load
 
 # The command has it inside: one file to install and to run.
 build/bin/cosched: build/lib/libcosched_load.a

@@ -212,4 +212,3 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
