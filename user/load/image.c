@@ -59,13 +59,9 @@ static uint64_t read_meminfo(const char *field)
 
 static uint64_t free_hugetlb(void)
 {
-	_cleanup_fclose_ FILE *f =
-		fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	unsigned long long n = 0;
+	uint64_t n = read_meminfo("HugePages_Free") >> 10;	/* a number, not kB */
 
-	if (!f || fscanf(f, "%llu", &n) != 1)
-		return 0;
-	return n * LOAD_HUGE_PAGE;
+	return read_meminfo("Hugepagesize") == LOAD_HUGE_PAGE ? n * LOAD_HUGE_PAGE : 0;
 }
 
 /* A file beside @output, which gets that name when it is complete. */
@@ -263,14 +259,21 @@ int load_image_create(struct load_image *image, uint64_t bytes, uint64_t data_of
 	return 0;
 }
 
-/* Pages of a window. Without MADV_POPULATE_WRITE (Linux 5.14) by allocating them. */
+/*
+ * Pages of a window. Without MADV_POPULATE_WRITE (Linux 5.14) by allocating them.
+ *
+ * Pages that are there only need to be mapped: a read fault maps sixteen at once, and
+ * writable, as a shared mapping of a tmpfs does not track writes.
+ */
 static int populate_window(struct load_image *image, uint32_t w)
 {
 	uint64_t begin = (uint64_t)w * image->window;
 	uint64_t len = image->bytes - begin < image->window ? image->bytes - begin :
 							      image->window;
 
-	while (madvise(image->base + begin, len, MADV_POPULATE_WRITE) < 0) {
+	int advice = image->reused ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+
+	while (madvise(image->base + begin, len, advice) < 0) {
 		if (errno == EINTR || errno == EAGAIN)
 			continue;
 		/* EFAULT is what a full tmpfs or hugetlb pool gives. */

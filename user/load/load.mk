@@ -67,7 +67,13 @@ $(LOAD_HOST): user/load/host/main.c $(LOAD_HEADERS)
 
 build/test/test_predict: | $(LOAD_PLUGINS) $(LOAD_BAD) $(LOAD_HOST)
 
-test: | build/bin/cosched load
+test: | build/bin/cosched load build/test/example_load
+
+# As a program of somebody else: public headers, the shared library.
+build/test/example_load: user/load/examples/load.c build/lib/$(LOAD_SONAME)
+	@echo "  LINK    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(USER_WARN) -Iinclude -o $@ $^ -Wl,-rpath,$(CURDIR)/build/lib
 
 # The command has it inside: one file to install and to run.
 build/bin/cosched: build/lib/libcosched_load.a

@@ -12,7 +12,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +22,12 @@
 
 #define MORE_MEMORY	(256u << 20)
 
+/*
+ * Should the library be gone, nobody kills a plug-in that hangs: SIGALRM does. Longer
+ * than the library waits.
+ */
+#define WATCHDOG_S	5
+
 /* Less than the library would do by itself, should a plug-in be hostile. */
 static void confine(void)
 {
@@ -31,7 +36,6 @@ static void confine(void)
 	unsigned long pages = 0;
 	FILE *f = fopen("/proc/self/statm", "re");
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
@@ -121,13 +125,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	confine();
+	(void)alarm(WATCHDOG_S);
 	r = open_plugin(argv[1], argv[2], &p, &a);
+	(void)alarm(0);
 	if (send(PREDICT_FD, &a, sizeof(a), MSG_NOSIGNAL) != sizeof(a) || r)
 		return 1;
 	while (recv(PREDICT_FD, &q, sizeof(q), 0) == sizeof(q)) {
 		q.model[sizeof(q.model) - 1] = '\0';
 		q.device[sizeof(q.device) - 1] = '\0';
+		(void)alarm(WATCHDOG_S);
 		serve(p, &q, &a);
+		(void)alarm(0);
 		if (send(PREDICT_FD, &a, sizeof(a), MSG_NOSIGNAL) != sizeof(a))
 			return 1;
 	}
