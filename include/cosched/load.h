@@ -49,8 +49,8 @@ extern "C" {
 #endif
 
 /* Limits: what is larger is refused with -EFBIG. */
-#define COSCHED_LOAD_MAX_HEADER		100000000u	/* bytes: safetensors header, index */
-#define COSCHED_LOAD_MAX_GGUF_HEADER	(256u << 20)	/* bytes: all of GGUF before the data */
+#define COSCHED_LOAD_MAX_HEADER		100000000u	/* bytes: safetensors, index */
+#define COSCHED_LOAD_MAX_GGUF_HEADER	(256u << 20)	/* bytes: all before the data */
 #define COSCHED_LOAD_MAX_TENSORS	262144u		/* in a model */
 #define COSCHED_LOAD_MAX_FILES		1024u		/* in a model */
 #define COSCHED_LOAD_MAX_NAME		512u		/* bytes of a tensor's name */

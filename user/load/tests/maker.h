@@ -49,7 +49,8 @@ static inline void maker_safetensors(const char *path, unsigned int first, unsig
 		maker_fail("maker");
 	p += sprintf(p, "{\"__metadata__\":{\"format\":\"pt\"}");
 	for (t = 0; t < n; t++) {
-		p += sprintf(p, ",\"model.layers.%u.weight\":{\"dtype\":\"U8\",\"shape\":[%llu],\"data_offsets\":[%llu,%llu]}",
+		p += sprintf(p, ",\"model.layers.%u.weight\":{\"dtype\":\"U8\","
+				"\"shape\":[%llu],\"data_offsets\":[%llu,%llu]}",
 			     first + t, (unsigned long long)bytes,
 			     (unsigned long long)(t * bytes),
 			     (unsigned long long)((t + 1) * bytes));
