@@ -26,7 +26,7 @@ LOAD_FUZZ := build/test/fuzz_safetensors build/test/fuzz_gguf
 HOST_TESTS += $(LOAD_TESTS) user/load/tests/load_command
 FUZZ_TARGETS += $(LOAD_FUZZ)
 
-.PHONY: load install-load
+.PHONY: load install-load uninstall-load
 load: $(LOAD_LIB) $(LOAD_PLUGINS) $(LOAD_HOST)
 user: load
 
@@ -105,5 +105,17 @@ install-load: load $(LOAD_PLUGINS) $(LOAD_HOST)
 		include/cosched/predictor.h
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/cosched/predict $(LOAD_PLUGINS)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/cosched $(LOAD_HOST)
+
+uninstall: uninstall-load
+uninstall-load:
+	rm -f $(DESTDIR)$(PREFIX)/lib/$(LOAD_SONAME) \
+		$(DESTDIR)$(PREFIX)/lib/libcosched_load.so \
+		$(DESTDIR)$(PREFIX)/lib/libcosched_load.a \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig/cosched_load.pc \
+		$(addprefix $(DESTDIR)$(PREFIX)/include/cosched/,load.h weights_image.h \
+			predict.h predictor.h) \
+		$(DESTDIR)$(PREFIX)/lib/cosched/predict/ema.so \
+		$(DESTDIR)$(PREFIX)/lib/cosched/predict/linear.so \
+		$(DESTDIR)$(PREFIX)/libexec/cosched/predict-host
 
 -include $(wildcard $(LOAD_OUT)/*/*.d)

@@ -371,6 +371,26 @@ static void test_image(void)
 	expect(gguf, &o, -EINVAL, 0, "not on a tmpfs");
 }
 
+/* A model with its files on two devices: a shard is a link to a tmpfs. */
+static void test_devices(void)
+{
+	char there[] = "/dev/shm/test-load-XXXXXX", command[2048];
+	struct cosched_load_options o = {};
+	struct cosched_load_stats st;
+
+	if (!mkdtemp(there))
+		maker_fail(there);
+	(void)snprintf(command, sizeof(command),
+		       "cd '%s' && mv model-00001.safetensors %s/x && ln -s %s/x model-00001.safetensors",
+		       shards, there, there);
+	CHECK(!system(command), "moved");
+	st = expect(shards, &o, 0, 12, "");
+	CHECK(st.devices == 2 && st.files == 3, "%u devices", st.devices);
+	o.variant = COSCHED_LOAD_PREAD;
+	expect(shards, &o, 0, 12, "");
+	maker_remove(there);
+}
+
 int main(void)
 {
 	dir = maker_dir();
@@ -390,6 +410,7 @@ int main(void)
 	test_callbacks(COSCHED_LOAD_PREAD);
 	test_changed();
 	test_image();
+	test_devices();
 	maker_remove(dir);
 	return check_done();
 }
