@@ -48,19 +48,23 @@ const struct cosched_option cosched_load_options[] = {
 	{},
 };
 
-/* For the signal handler: the load that runs, and whether to stop. */
-static struct cosched_load *volatile current;
-static volatile sig_atomic_t stopped;
+/*
+ * For the signal handler: all loads, of which any may run, also in the queue's
+ * thread. Those that have ended do not mind to be cancelled.
+ */
+static struct load_result *volatile all_results;
+static volatile sig_atomic_t nr_results, stopped;
 static uint64_t began_ns;
 
 static void on_signal(int sig)
 {
-	struct cosched_load *l = current;
+	sig_atomic_t i;
 
 	(void)sig;
 	stopped = 1;
-	if (l)
-		cosched_load_cancel(l);
+	for (i = 0; i < nr_results; i++)
+		if (all_results[i].load)
+			cosched_load_cancel(all_results[i].load);
 }
 
 static uint64_t now_ns(void)
@@ -196,12 +200,8 @@ static void run_now(struct load_result *r, struct cosched_predict *p)
 {
 	/* Again: the loads before have taught the predictor. */
 	r->predicted_ms = cosched_predict_load(p, r->load);
-	current = r->load;
 	began_ns = now_ns();
-	if (stopped)
-		cosched_load_cancel(r->load);
 	r->ret = cosched_load_run(r->load, &r->st, &r->err);
-	current = NULL;
 	if (!r->ret)
 		cosched_predict_complete(p, r->load, r->predicted_ms,
 					 r->st.wall_ns / 1000000);
@@ -307,7 +307,13 @@ static int load_all(struct cosched_cli *cli, struct load_result *r, int n,
 		status = open_one(cli, &r[i], &o, n > 1);
 	if (status)
 		return status;
+	all_results = r;
+	nr_results = n;
+	/* A signal before found none of them. */
+	for (i = 0; i < n && stopped; i++)
+		cosched_load_cancel(r[i].load);
 	run_all(cli, r, n, p);
+	nr_results = 0;
 	if (o.progress)
 		load_clear_progress();
 	for (i = 0; i < n && !status; i++) {
