@@ -22,8 +22,8 @@ enum cosched_cli_status {
 /* Options of load. */
 struct cosched_cli_load {
 	const char *tensors, *layers, *variant, *pages, *ioprio, *output, *verify;
-	const char *plugin, *calibration;
-	__u64 node, depth, chunk_kib, threshold_ms, deadline_ms;
+	const char *plugin, *calibration, *node;
+	__u64 depth, chunk_kib, threshold_ms, deadline_ms;
 	bool checksum, reuse, no_direct, list, exec;
 };
 

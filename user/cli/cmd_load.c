@@ -35,7 +35,7 @@ const struct cosched_option cosched_load_options[] = {
 	FLAG("list", list, "print the tensors instead"),
 	STRING("variant", variant, "NAME", "auto, uring, pread, readwrite, mmap, splice"),
 	STRING("pages", pages, "KIND", "auto, hugetlb, thp, base"),
-	NUMBER("node", node, 0, 1023, "NODE", "NUMA node of the memory"),
+	STRING("node", node, "NODE", "NUMA node of the memory"),
 	NUMBER("depth", depth, 1, 256, "N", "reads in flight on a device"),
 	NUMBER("chunk", chunk_kib, 64, 16384, "KIB", "size of a read"),
 	FLAG("no-direct", no_direct, "read through the page cache"),
@@ -113,6 +113,16 @@ static int parse_ioprio(const char *text, struct cosched_load_options *o)
 	return 0;
 }
 
+static int parse_node(const char *text, struct cosched_load_options *o)
+{
+	__u64 node;
+
+	if (cosched_parse_u64(text, 0, 1023, &node))
+		return usage_of("node", text, "a number from 0 to 1023");
+	o->node = (int32_t)node + 1;
+	return 0;
+}
+
 static int parse_pages(const char *text, struct cosched_load_options *o)
 {
 	static const char *const names[] = { "auto", "hugetlb", "thp", "base" };
@@ -135,7 +145,7 @@ static int make_options(const struct cosched_cli *cli, struct cosched_load_optio
 	*o = (struct cosched_load_options){
 		.size = sizeof(*o), .tensors = in->tensors, .reuse = in->reuse,
 		.checksum = in->checksum || in->verify, .no_direct = in->no_direct,
-		.node = (int32_t)in->node, .depth = (uint32_t)in->depth,
+		.depth = (uint32_t)in->depth,
 		.chunk_kib = (uint32_t)in->chunk_kib,
 	};
 	if (variant < 0)
@@ -148,6 +158,8 @@ static int make_options(const struct cosched_cli *cli, struct cosched_load_optio
 		status = parse_layers(in->layers, o);
 	if (!status && in->ioprio)
 		status = parse_ioprio(in->ioprio, o);
+	if (!status && in->node)
+		status = parse_node(in->node, o);
 	if (!status && in->pages)
 		status = parse_pages(in->pages, o);
 	if (!cli->json && isatty(STDERR_FILENO))

@@ -404,6 +404,7 @@ static void compute_checksums(struct cosched_load *l)
 	int n = 0;
 
 	while (n < CHECKSUM_THREADS && n < cpus - 1 &&
+	       (uint32_t)n + 1 < l->model.nr_tensors &&
 	       !pthread_create(&threads[n], NULL, checksum_thread, &c))
 		n++;
 	(void)checksum_thread(&c);
