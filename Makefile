@@ -73,6 +73,7 @@ include bpf/bpf.mk
 include kmod/kmod.mk
 include user/user.mk
 include user/lib/lib.mk
+include user/load/load.mk
 include user/bench/bench.mk
 include selftests/selftests.mk
 include scripts/host.mk

@@ -19,10 +19,19 @@ enum cosched_cli_status {
 	COSCHED_CLI_USAGE = 2,
 };
 
+/* Options of load. */
+struct cosched_cli_load {
+	const char *tensors, *layers, *variant, *pages, *ioprio, *output, *verify;
+	const char *plugin, *calibration, *node;
+	__u64 depth, chunk_kib, threshold_ms, deadline_ms;
+	bool checksum, reuse, no_direct, list, exec;
+};
+
 /* Options of all verbs; each verb's table says which of them it takes. */
 struct cosched_cli {
 	bool json, no_color, help, version;
 	__u64 interval, count;		/* stats */
+	struct cosched_cli_load load;
 };
 
 struct cosched_command {
@@ -40,8 +49,10 @@ int cosched_cmd_disable(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_set(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_load(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
 
 extern const struct cosched_option cosched_stats_options[];
+extern const struct cosched_option cosched_load_options[];
 
 #endif /* _COSCHED_CLI_CLI_H */
