@@ -40,6 +40,7 @@ int cosched_cmd_disable(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_set(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_go(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
 
 extern const struct cosched_option cosched_stats_options[];
