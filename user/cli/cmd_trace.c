@@ -9,6 +9,7 @@
 #include "common/cgroup.h"
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "trace/gojoin.h"
 #include "trace/timeline.h"
 #include "trace/writer.h"
 
@@ -16,7 +17,9 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 const struct cosched_option cosched_trace_options[] = {
@@ -33,6 +36,9 @@ const struct cosched_option cosched_trace_options[] = {
 	  0, 0, "FILE", "write the timeline to FILE" },
 	{ "format", 0, COSCHED_OPT_STRING, offsetof(struct cosched_cli, format),
 	  0, 0, "FORMAT", "perfetto (default) or json, of Chrome" },
+	{ "go-trace", 0, COSCHED_OPT_STRING,
+	  offsetof(struct cosched_cli, go_trace), 0, 0, "FILE",
+	  "add the Go execution trace that FILE is when it ends" },
 	{ "buffer", 0, COSCHED_OPT_U64, offsetof(struct cosched_cli, buffer_mib),
 	  1, 256, "MIB", "room for records of each CPU (default 4)" },
 	{},
@@ -47,7 +53,13 @@ struct tracing {
 	struct cosched_writer *writer;
 	struct cosched_timeline *timeline;
 	bool progress;			/* stderr is a terminal */
+	struct cosched_gaps gaps;	/* for the Go trace */
+	struct cosched_gojoin_stats go;
+	__u32 go_pid;			/* whose trace it was, 0: none */
 };
+
+/* The largest Go trace that is read into memory. */
+#define MOST_GO_TRACE	(1ULL << 30)
 
 static int usage_fail(const char *message)
 {
@@ -72,6 +84,8 @@ static int on_started(struct cosched_recording *rec, __u64 start_ns)
 	ret = cosched_writer_open(t->format, t->file, &t->writer);
 	if (!ret)
 		ret = cosched_timeline_create(t->writer, start_ns, &t->timeline);
+	if (!ret && t->cli->go_trace)
+		cosched_timeline_keep_gaps(t->timeline, &t->gaps);
 	return ret;
 }
 
@@ -181,6 +195,67 @@ static unsigned int ring_kib(__u64 mib)
 	return kib;
 }
 
+static __u32 go_tid(void *arg, __u32 ns_tid)
+{
+	struct tracing *t = arg;
+
+	return cosched_timeline_tid(t->timeline, t->go_pid, ns_tid);
+}
+
+/* All of @path, in memory that is the caller's to free. */
+static int read_file(const char *path, void **ret_data, size_t *ret_size)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	struct stat st;
+	void *data;
+
+	if (!f || fstat(fileno(f), &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if ((__u64)st.st_size > MOST_GO_TRACE)
+		return -EFBIG;
+	data = malloc((size_t)st.st_size + 1);
+	if (!data)
+		return -ENOMEM;
+	*ret_size = fread(data, 1, (size_t)st.st_size, f);
+	if (ferror(f)) {
+		free(data);
+		return -EIO;
+	}
+	*ret_data = data;
+	return 0;
+}
+
+/* Lay the Go trace beside what was recorded. The timeline is good without. */
+static int join_go_trace(struct tracing *t)
+{
+	struct cosched_gojoin_target target = {
+		.writer = t->writer, .gaps = &t->gaps, .tid = go_tid, .arg = t,
+	};
+	_cleanup_free_ void *data = NULL;
+	__u32 tids[256];
+	char err[256];
+	size_t size, n;
+	int ret;
+
+	ret = read_file(t->cli->go_trace, &data, &size);
+	if (ret)
+		return cosched_fail(NULL, "cannot read %s: %s", t->cli->go_trace,
+				    strerror(-ret));
+	n = cosched_gojoin_threads(data, size, tids, COSCHED_ARRAY_SIZE(tids));
+	t->go_pid = cosched_timeline_process(t->timeline, tids, n);
+	if (n && !t->go_pid)
+		return cosched_fail("was it written while this was recorded, by a process that was?",
+				    "%s is of threads that were not recorded",
+				    t->cli->go_trace);
+	target.pid = t->go_pid;
+	ret = cosched_gojoin(&target, data, size, err, sizeof(err), &t->go);
+	if (ret)
+		return cosched_fail(NULL, "%s: %s", t->cli->go_trace, err);
+	return 0;
+}
+
 static int print_summary(struct tracing *t,
 			 const struct cosched_timeline_stats *s, __u64 bytes,
 			 __u64 events)
@@ -193,6 +268,11 @@ static int print_summary(struct tracing *t,
 		(void)printf("%s: %.1f s, %llu switches and %llu wake-ups of %llu threads, %.1f MB\n",
 			     t->cli->output, seconds, s->switches, s->wakeups,
 			     s->threads, (double)bytes / 1e6);
+		if (t->cli->go_trace && t->go_pid)
+			(void)printf("%s: %llu events of %llu goroutines of process %u, %llu collections, %llu stops of the world\n",
+				     t->cli->go_trace, t->go.events,
+				     t->go.goroutines, t->go_pid,
+				     t->go.collections, t->go.stops);
 		return fflush(stdout) ? COSCHED_CLI_FAILED : COSCHED_CLI_OK;
 	}
 	ret = sd_json_buildo(
@@ -205,6 +285,13 @@ static int print_summary(struct tracing *t,
 		SD_JSON_BUILD_PAIR_UNSIGNED("lost", t->rec.lost),
 		SD_JSON_BUILD_PAIR_UNSIGNED("late", s->late),
 		SD_JSON_BUILD_PAIR_UNSIGNED("refused_threads", s->refused),
+		SD_JSON_BUILD_PAIR_UNSIGNED("go_pid", t->go_pid),
+		SD_JSON_BUILD_PAIR_UNSIGNED("go_events", t->go.events),
+		SD_JSON_BUILD_PAIR_UNSIGNED("goroutines", t->go.goroutines),
+		SD_JSON_BUILD_PAIR_UNSIGNED("go_running", t->go.running),
+		SD_JSON_BUILD_PAIR_UNSIGNED("go_collections",
+					    t->go.collections),
+		SD_JSON_BUILD_PAIR_UNSIGNED("go_stops", t->go.stops),
 		SD_JSON_BUILD_PAIR_UNSIGNED("events", events),
 		SD_JSON_BUILD_PAIR_UNSIGNED("bytes", bytes));
 	return cosched_print_json(v, ret);
@@ -219,6 +306,9 @@ static void warn_about(struct tracing *t, const struct cosched_timeline_stats *s
 	if (s->refused)
 		cosched_warn("%llu times a thread was one too many and is not shown",
 			     s->refused);
+	if (t->gaps.dropped)
+		cosched_warn("%llu times without a CPU are not shown below goroutines: too many",
+			     t->gaps.dropped);
 	if (t->rec.command && WIFEXITED(t->rec.command_status) &&
 	    WEXITSTATUS(t->rec.command_status))
 		cosched_warn("%s ended with status %d", t->rec.command[0],
@@ -230,11 +320,13 @@ static int finish(struct tracing *t)
 {
 	struct cosched_timeline_stats stats;
 	__u64 bytes, events;
-	int ret;
+	int ret, joined = 0;
 
 	if (t->progress)
 		(void)fputc('\n', stderr);
 	cosched_timeline_end(t->timeline, t->rec.end_ns);
+	if (t->cli->go_trace)
+		joined = join_go_trace(t);
 	cosched_timeline_stats(t->timeline, &stats);
 	bytes = t->writer->bytes;
 	events = t->writer->events;
@@ -242,6 +334,8 @@ static int finish(struct tracing *t)
 	if (ret)
 		return cosched_fail(NULL, "cannot write %s: %s", t->cli->output,
 				    strerror(-ret));
+	if (joined)
+		return joined;
 	warn_about(t, &stats);
 	return print_summary(t, &stats, bytes, events);
 }
@@ -264,6 +358,7 @@ static int run(struct tracing *t)
 	if (!ret)
 		ret = finish(t);
 	cosched_timeline_destroy(t->timeline);
+	cosched_gaps_destroy(&t->gaps);
 	(void)cosched_writer_close(t->writer);
 	return ret;
 }

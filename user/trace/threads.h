@@ -20,7 +20,6 @@ struct cosched_thread {
 	__u32 tid;		/* 0: free */
 	__u32 tgid;
 	__u32 ns_tid;		/* in its own PID namespace, 0: not known */
-	__u32 ns_tgid;
 	enum cosched_thread_state state;
 	bool kthread;
 	bool shown;		/* has a track */
@@ -32,8 +31,9 @@ struct cosched_thread {
 	__u32 cpu;		/* where it ran or was put last */
 	__u64 timeout_ns;	/* of that system call */
 	__u64 since_ns;		/* begin of its state */
-	__u64 waited_ns;	/* begin of the wait before RUNNABLE, 0: none */
 	__u64 last_ns;		/* of its track: nothing may come before */
+	__u64 left_ns;		/* when it lost its CPU, 0: has one or not known */
+	bool preempted;		/* ... while it could have gone on */
 	__u64 flow;		/* arrow to where it runs next, 0: none */
 	char name[COSCHED_THREAD_NAME];
 };

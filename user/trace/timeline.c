@@ -20,6 +20,13 @@
 
 enum counter { COUNTER_RUNNABLE = 1 };
 
+/* Threads whose ids are remembered beyond their end; more are not. */
+#define MOST_SEEN	65536
+
+struct seen {
+	__u32 tid, ns_tid, tgid;
+};
+
 struct cpu {
 	bool shown, slice;
 	__u32 tid;		/* of the slice */
@@ -36,6 +43,9 @@ struct cosched_timeline {
 	__u64 next_flow;
 	__s64 runnable;		/* recorded threads that wait for a CPU */
 	__u64 counter_ns;	/* when that was written last */
+	struct cosched_gaps *gaps;	/* the caller's, or NULL */
+	size_t nr_seen;
+	struct seen *seen;
 	struct cpu cpus[COSCHED_TRACE_MAX_CPUS];
 };
 
@@ -58,9 +68,9 @@ int cosched_timeline_create(struct cosched_writer *writer, __u64 start_ns,
 	if (!t)
 		return -ENOMEM;
 	t->extras = cosched_extras_create(writer, start_ns);
-	if (!t->extras || cosched_threads_init(&t->threads)) {
-		cosched_extras_destroy(t->extras);
-		free(t);
+	t->seen = calloc(MOST_SEEN, sizeof(*t->seen));
+	if (!t->extras || !t->seen || cosched_threads_init(&t->threads)) {
+		cosched_timeline_destroy(t);
 		return -ENOMEM;
 	}
 	t->writer = writer;
@@ -358,6 +368,20 @@ static void begin_waiting(struct cosched_timeline *t,
 	count_runnable(t, thread, r->head.ts_ns);
 }
 
+/* From when it lost its CPU until now @thread had none. */
+static void keep_gap(struct cosched_timeline *t, struct cosched_thread *thread,
+		     __u64 ts_ns)
+{
+	const struct cosched_gap gap = {
+		.from_ns = thread->left_ns, .to_ns = ts_ns, .tid = thread->tid,
+		.syscall = thread->syscall, .preempted = thread->preempted,
+	};
+
+	if (t->gaps && thread->left_ns)
+		cosched_gaps_add(t->gaps, &gap);
+	thread->left_ns = 0;
+}
+
 static void leave(struct cosched_timeline *t, const struct cosched_trace_switch *r)
 {
 	struct cosched_thread *thread = thread_of(t, r->head.tid, r->head.tgid);
@@ -380,8 +404,11 @@ static void leave(struct cosched_timeline *t, const struct cosched_trace_switch 
 	thread->by_irq = false;
 	thread->flow = 0;
 	thread->cpu = r->head.cpu;
+	thread->left_ns = ts;
+	thread->preempted = r->runnable;
 	if (r->flags & COSCHED_SWITCH_DEAD) {
 		thread->state = COSCHED_THREAD_UNKNOWN;
+		thread->left_ns = 0;
 		count_runnable(t, thread, ts);
 		forget_thread(t, thread);
 	} else if (r->runnable) {
@@ -404,6 +431,7 @@ static void come(struct cosched_timeline *t, const struct cosched_trace_switch *
 	since = thread->since_ns;
 	moved = waited && thread->cpu != r->head.cpu;
 	end_slice(t, thread, r->head.ts_ns, NULL);
+	keep_gap(t, thread, r->head.ts_ns);
 	thread->state = COSCHED_THREAD_RUNNING;
 	e = begin_slice(thread, r->head.ts_ns, "Running");
 	cosched_event_number(&e, "cpu", r->head.cpu);
@@ -492,6 +520,16 @@ static void set_name(struct cosched_thread *thread, const char *name)
 			     sizeof(thread->name));
 }
 
+static void remember(struct cosched_timeline *t,
+		     const struct cosched_trace_task *r)
+{
+	if (t->nr_seen < MOST_SEEN)
+		t->seen[t->nr_seen++] = (struct seen){
+			.tid = r->head.tid, .ns_tid = r->ns_tid,
+			.tgid = r->head.tgid,
+		};
+}
+
 static void add_task(struct cosched_timeline *t,
 		     const struct cosched_trace_task *r)
 {
@@ -508,9 +546,10 @@ static void add_task(struct cosched_timeline *t,
 	thread = get_thread(t, r->head.tid, r->head.tgid);
 	if (!thread)
 		return;
+	if (thread->ns_tid != r->ns_tid)
+		remember(t, r);
 	set_name(thread, r->name);
 	thread->ns_tid = r->ns_tid;
-	thread->ns_tgid = r->ns_tgid;
 	thread->kthread = r->kthread;
 	if (thread->shown)
 		show_thread(t, thread);
@@ -600,8 +639,10 @@ void cosched_timeline_end(struct cosched_timeline *t, __u64 end_ns)
 		end_ns = t->newest_ns;
 	for (i = 0; i < COSCHED_TRACE_MAX_CPUS; i++)
 		end_cpu(t, i, end_ns, NULL);
-	for (i = 0; i < t->threads.size; i++)
+	for (i = 0; i < t->threads.size; i++) {
+		keep_gap(t, &t->threads.slot[i], end_ns);
 		end_slice(t, &t->threads.slot[i], end_ns, NULL);
+	}
 	cosched_extras_end(t->extras, end_ns);
 }
 
@@ -612,16 +653,55 @@ void cosched_timeline_stats(const struct cosched_timeline *t,
 	ret_stats->refused = t->threads.refused;
 }
 
-__u32 cosched_timeline_tid(struct cosched_timeline *t, __u32 tgid,
+void cosched_timeline_keep_gaps(struct cosched_timeline *t,
+				struct cosched_gaps *gaps)
+{
+	t->gaps = gaps;
+}
+
+__u32 cosched_timeline_tid(const struct cosched_timeline *t, __u32 tgid,
 			   __u32 ns_tid)
 {
-	__u32 i;
+	size_t i;
 
-	for (i = 0; i < t->threads.size; i++)
-		if (t->threads.slot[i].tgid == tgid &&
-		    t->threads.slot[i].ns_tid == ns_tid)
-			return t->threads.slot[i].tid;
+	/* The last one of that id. */
+	for (i = t->nr_seen; i-- > 0;)
+		if (t->seen[i].tgid == tgid && t->seen[i].ns_tid == ns_tid)
+			return t->seen[i].tid;
 	return 0;
+}
+
+static size_t count_threads(const struct cosched_timeline *t, __u32 tgid,
+			    const __u32 *ns_tids, size_t n)
+{
+	size_t i, sum = 0;
+
+	for (i = 0; i < n; i++)
+		sum += cosched_timeline_tid(t, tgid, ns_tids[i]) != 0;
+	return sum;
+}
+
+__u32 cosched_timeline_process(const struct cosched_timeline *t,
+			       const __u32 *ns_tids, size_t n)
+{
+	size_t i, best_count = 0;
+	__u32 best = 0, last = 0;
+
+	for (i = 0; n && i < t->nr_seen; i++) {
+		size_t count;
+
+		/* The first M is the one that began the trace: it decides who
+		 * is asked about the others. */
+		if (t->seen[i].ns_tid != ns_tids[0] || t->seen[i].tgid == last)
+			continue;
+		last = t->seen[i].tgid;
+		count = count_threads(t, last, ns_tids, n);
+		if (count > best_count) {
+			best_count = count;
+			best = last;
+		}
+	}
+	return best;
 }
 
 void cosched_timeline_destroy(struct cosched_timeline *t)
@@ -630,5 +710,6 @@ void cosched_timeline_destroy(struct cosched_timeline *t)
 		return;
 	cosched_extras_destroy(t->extras);
 	cosched_threads_destroy(&t->threads);
+	free(t->seen);
 	free(t);
 }

@@ -11,6 +11,7 @@
 #define _COSCHED_TRACE_TIMELINE_H
 
 #include "bpf/trace_intf.h"
+#include "trace/gaps.h"
 #include "trace/writer.h"
 
 struct cosched_timeline;
@@ -43,11 +44,25 @@ void cosched_timeline_stats(const struct cosched_timeline *t,
 			    struct cosched_timeline_stats *ret_stats);
 
 /*
+ * Keep in @gaps when recorded threads had no CPU, from now on. The caller's, to be
+ * used after the end.
+ */
+void cosched_timeline_keep_gaps(struct cosched_timeline *t,
+				struct cosched_gaps *gaps);
+
+/*
  * The id that the thread called @ns_tid in its own PID namespace has outside,
  * of a process with id @tgid outside; 0 when it was not seen.
  */
-__u32 cosched_timeline_tid(struct cosched_timeline *t, __u32 tgid,
+__u32 cosched_timeline_tid(const struct cosched_timeline *t, __u32 tgid,
 			   __u32 ns_tid);
+
+/*
+ * The recorded process most of whose threads are among @ns_tids, by the ids in
+ * their own PID namespace; 0 when there is none.
+ */
+__u32 cosched_timeline_process(const struct cosched_timeline *t,
+			       const __u32 *ns_tids, size_t n);
 
 void cosched_timeline_destroy(struct cosched_timeline *t);
 

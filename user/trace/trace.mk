@@ -36,3 +36,32 @@ build/test/fuzz_%: user/trace/tests/fuzz_%.c $(TRACE_PURE) user/common/text.c \
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(USER_CPPFLAGS) -std=gnu11 -O1 -g -Iuser/trace/tests \
 		-fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^)
+
+# A Go program that tests record, and the same with its own trace.
+TRACEE := build/selftests/tracee
+$(TRACEE): $(wildcard user/go/internal/tracee/*.go)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  GO      $@")
+	$(Q)CGO_ENABLED=0 go -C user/go build -buildvcs=false -o $(CURDIR)/$@ \
+		./internal/tracee
+selftests: $(TRACEE)
+
+build/test/gojoin_dump: user/trace/tests/gojoin_dump.c $(TRACE_PURE) \
+		user/common/text.c $(wildcard user/trace/*.h user/trace/tests/*.h)
+	@echo "  CC      $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_SAN) -Iuser/trace/tests -o $@ \
+		$(filter %.c,$^)
+
+# Go's own reader, as a package of the standard library that is not there.
+build/test/gostates: user/trace/tests/gostates/main.go
+	@echo "  GO      $@"
+	@mkdir -p $(@D)
+	$(Q)printf '{"Replace":{"%s":"%s"}}\n' \
+		"$$(go env GOROOT)/src/internal/trace/gostates/main.go" \
+		"$(CURDIR)/$<" > $@.json
+	$(Q)go build -overlay=$@.json -o $@ internal/trace/gostates
+
+HOST_TESTS += user/trace/tests/gotrace.py
+FUZZ_TARGETS += build/test/fuzz_gotrace
+test: $(TRACEE) build/test/gojoin_dump build/test/gostates

@@ -27,7 +27,7 @@ enum cosched_track_kind {
 	COSCHED_TRACK_THREAD,		/* number: tid */
 	COSCHED_TRACK_GOROUTINES,	/* group of a process */
 	COSCHED_TRACK_GOROUTINE,	/* number: goid */
-	COSCHED_TRACK_THREAD_GO,	/* goroutines on a thread; number: tid */
+	COSCHED_TRACK_THREAD_GO,	/* goroutines on an M; number: its id */
 	COSCHED_TRACK_PROC,		/* P of the Go runtime; number: its id */
 	COSCHED_TRACK_GC,		/* number: enum cosched_gc_track */
 	COSCHED_TRACK_COLLECTIVE,	/* number: which of the process */
