@@ -19,6 +19,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "trace_intf.h"
+#include "trace_go.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -168,7 +169,7 @@ static __u32 ns_id(struct task_struct *p)
 	return upid.nr;
 }
 
-static void record_name(struct task_struct *p, __u64 now)
+static void record_name(struct task_struct *p, __u64 now, bool exec)
 {
 	struct cosched_trace_task *r;
 
@@ -178,7 +179,7 @@ static void record_name(struct task_struct *p, __u64 now)
 	r->ns_tid = ns_id(p);
 	r->ns_tgid = ns_id(p->group_leader);
 	r->kthread = !!(p->flags & PF_KTHREAD);
-	r->pad = 0;
+	r->exec = exec;
 	__builtin_memcpy(r->name, p->comm, sizeof(r->name));
 	submit(r);
 }
@@ -191,7 +192,7 @@ static void introduce(struct task_struct *p, __u64 now)
 	seen = bpf_task_storage_get(&named, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (seen && *seen)
 		return;
-	record_name(p, now);
+	record_name(p, now, false);
 	if (seen)
 		*seen = 1;
 }
@@ -248,6 +249,25 @@ static void describe_wait(struct cosched_trace_switch *r,
 		return;
 	r->syscall = nr;
 	r->timeout_ns = asked_to_wait(regs);
+}
+
+/* What its goroutine does, when it is known to have one. */
+static void describe_go(struct cosched_trace_switch *r, struct task_struct *prev)
+{
+	const struct cosched_trace_go *go;
+	__u32 tgid = prev->tgid;
+
+	r->goid = 0;
+	r->p = -1;
+	r->role = COSCHED_TRACE_NO_ROLE;
+	r->go_status = 0;
+	r->go_reason = 0;
+	r->pad = 0;
+	if (!(r->flags & COSCHED_SWITCH_PREV) || prev->flags & PF_KTHREAD)
+		return;
+	go = bpf_map_lookup_elem(&go_programs, &tgid);
+	if (go)
+		go_describe(r, prev, go, ns_id(prev));
 }
 
 /* Policies: SCHED_NORMAL, SCHED_BATCH and SCHED_IDLE are ordinary. */
@@ -313,6 +333,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev,
 	r->timeout_ns = COSCHED_TRACE_UNKNOWN;
 	if (of_prev && !r->runnable)
 		describe_wait(r, prev);
+	describe_go(r, prev);
 	submit(r);
 	return 0;
 }
@@ -399,8 +420,12 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid)
 {
+	__u32 tgid = p->tgid;
+
+	bpf_map_delete_elem(&go_programs, &tgid);
+	bpf_task_storage_delete(&go_threads, p);
 	if (is_target(p))
-		record_name(p, bpf_ktime_get_ns());
+		record_name(p, bpf_ktime_get_ns(), true);
 	return 0;
 }
 
@@ -418,7 +443,7 @@ int BPF_PROG(on_rename, struct task_struct *p, const char *name)
 	r->ns_tid = ns_id(p);
 	r->ns_tgid = ns_id(p->group_leader);
 	r->kthread = !!(p->flags & PF_KTHREAD);
-	r->pad = 0;
+	r->exec = 0;
 	/* The task still has the old one. */
 	if (bpf_probe_read_kernel_str(r->name, sizeof(r->name), name) < 0)
 		r->name[0] = 0;
@@ -445,7 +470,10 @@ int BPF_PROG(on_free, struct task_struct *p)
 {
 	__u32 tgid = p->tgid;
 
-	if (scope == COSCHED_TRACE_PROCESSES && (__u32)p->pid == tgid)
+	if ((__u32)p->pid != tgid)
+		return 0;
+	bpf_map_delete_elem(&go_programs, &tgid);
+	if (scope == COSCHED_TRACE_PROCESSES)
 		bpf_map_delete_elem(&targets, &tgid);
 	return 0;
 }

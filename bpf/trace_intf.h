@@ -16,6 +16,8 @@
 
 #include <linux/cosched.h>
 
+#include "golayout.h"
+
 #define COSCHED_TRACE_MAX_CPUS	512
 #define COSCHED_TRACE_NAME_LEN	16	/* of a thread, with its NUL */
 #define COSCHED_TRACE_TEXT_LEN	64
@@ -57,7 +59,7 @@ struct cosched_trace_task {
 	__u32 ns_tid;	/* ids in its own PID namespace */
 	__u32 ns_tgid;
 	__u32 kthread;	/* is a kernel thread */
-	__u32 pad;
+	__u32 exec;	/* its process runs another program from now on */
 	char name[COSCHED_TRACE_NAME_LEN];
 };
 
@@ -81,6 +83,24 @@ struct cosched_trace_switch {
 	__u64 ran_ns;		/* how long who leaves had this CPU */
 	__u64 slice_left_ns;	/* sched_ext: of the slice of who leaves */
 	__u64 slice_ns;		/* sched_ext: slice of who comes */
+	/* Of who leaves, when it is a thread of a Go program that is known. */
+	__u64 goid;		/* of its goroutine, 0: none */
+	__s32 p;		/* of the runtime, that it has, -1: none */
+	__u8 role;		/* enum cosched_go_role, COSCHED_TRACE_NO_ROLE */
+	__u8 go_status;		/* of the goroutine, without the scan bit */
+	__u8 go_reason;		/* why it waits, number of its version */
+	__u8 pad;
+};
+
+#define COSCHED_TRACE_NO_ROLE	0xff
+
+/* A Go program that runs: value of map "go_programs", by tgid. */
+struct cosched_trace_go {
+	struct cosched_go_layout layout;
+	__s64 tls_offset;	/* of the pointer to g, from the thread pointer */
+	__u64 sysmon;		/* address of function runtime.sysmon, 0: not known */
+	__u32 cgo;		/* C code is linked: threads have a TLS of their own */
+	__u32 pad;
 };
 
 #define COSCHED_WAKING_IRQ	(1U << 0)	/* by an interrupt: whoever ran

@@ -84,8 +84,10 @@ static int on_started(struct cosched_recording *rec, __u64 start_ns)
 	ret = cosched_writer_open(t->format, t->file, &t->writer);
 	if (!ret)
 		ret = cosched_timeline_create(t->writer, start_ns, &t->timeline);
-	if (!ret && t->cli->go_trace)
+	if (!ret && t->cli->go_trace) {
 		cosched_timeline_keep_gaps(t->timeline, &t->gaps);
+		cosched_timeline_hide_goroutines(t->timeline);
+	}
 	return ret;
 }
 
@@ -209,7 +211,9 @@ static int read_file(const char *path, void **ret_data, size_t *ret_size)
 	struct stat st;
 	void *data;
 
-	if (!f || fstat(fileno(f), &st))
+	if (!f)
+		return -errno;
+	if (fstat(fileno(f), &st))
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
@@ -236,7 +240,7 @@ static int join_go_trace(struct tracing *t)
 	_cleanup_free_ void *data = NULL;
 	__u32 tids[256];
 	char err[256];
-	size_t size, n;
+	size_t size = 0, n;
 	int ret;
 
 	ret = read_file(t->cli->go_trace, &data, &size);

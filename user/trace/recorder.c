@@ -4,6 +4,7 @@
 
 #include "common/kernel.h"
 #include "trace.skel.h"
+#include "trace/gofind.h"
 #include "trace/order.h"
 
 #include <bpf/bpf.h>
@@ -17,10 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How long it waits for what is to be known of processes when it begins. */
+#define FIND_MOST_MS	3000
+
 struct cosched_recorder {
 	struct trace_bpf *skel;
 	struct ring_buffer *rings;
 	struct cosched_order *order;
+	struct cosched_gofind *gofind;
 	unsigned int nr_cpus;
 	__u64 fetched_ns;	/* begin of the last fetch */
 };
@@ -40,6 +45,13 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+static void look_for_go(struct cosched_recorder *r,
+			const struct cosched_trace_task *task)
+{
+	if (!task->kthread && task->head.tgid != (__u32)getpid())
+		cosched_gofind_add(r->gofind, task->head.tgid, task->exec);
+}
+
 static int on_record(void *arg, void *data, size_t size)
 {
 	struct cosched_recorder *r = arg;
@@ -48,6 +60,9 @@ static int on_record(void *arg, void *data, size_t size)
 	if (size < sizeof(head))
 		return 0;
 	memcpy(&head, data, sizeof(head));
+	if (head.kind == COSCHED_TRACE_TASK &&
+	    size >= sizeof(struct cosched_trace_task))
+		look_for_go(r, data);
 	cosched_order_add(r->order, head.ts_ns, data, size);
 	return 0;
 }
@@ -125,7 +140,10 @@ static int add_targets(struct cosched_recorder *r,
 
 		if (bpf_map_update_elem(fd, &tgid, &one, BPF_ANY))
 			return -errno;
+		cosched_gofind_add(r->gofind, tgid, false);
 	}
+	/* So that who is known beforehand is known from the first record on. */
+	cosched_gofind_wait(r->gofind, FIND_MOST_MS);
 	return 0;
 }
 
@@ -152,6 +170,10 @@ static int set_up(struct cosched_recorder *r,
 	ret = make_rings(r, config->ring_kib);
 	if (ret)
 		return ret;
+	*what = "no memory";
+	r->gofind = cosched_gofind_create(bpf_map__fd(r->skel->maps.go_programs));
+	if (!r->gofind)
+		return -ENOMEM;
 	*what = "cannot say whom to record";
 	return add_targets(r, config);
 }
@@ -198,6 +220,7 @@ int cosched_recorder_fetch(struct cosched_recorder *r)
 		return n;
 	cosched_order_release(r->order, r->fetched_ns);
 	r->fetched_ns = now;
+	cosched_gofind_poll(r->gofind);
 	return 0;
 }
 
@@ -234,6 +257,7 @@ void cosched_recorder_close(struct cosched_recorder *r)
 	if (!r)
 		return;
 	ring_buffer__free(r->rings);
+	cosched_gofind_destroy(r->gofind);
 	trace_bpf__destroy(r->skel);
 	cosched_order_destroy(r->order);
 	free(r);

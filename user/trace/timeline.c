@@ -8,6 +8,8 @@
 
 #include "common/text.h"
 #include "trace/extras.h"
+#include "trace/gosample.h"
+#include "trace/roles.h"
 #include "trace/syscalls.h"
 #include "trace/threads.h"
 
@@ -36,6 +38,7 @@ struct cpu {
 struct cosched_timeline {
 	struct cosched_writer *writer;
 	struct cosched_extras *extras;
+	struct cosched_gosample *goroutines;	/* NULL: not drawn */
 	struct cosched_threads threads;
 	struct cosched_timeline_stats stats;
 	__u64 newest_ns;
@@ -69,7 +72,8 @@ int cosched_timeline_create(struct cosched_writer *writer, __u64 start_ns,
 		return -ENOMEM;
 	t->extras = cosched_extras_create(writer, start_ns);
 	t->seen = calloc(MOST_SEEN, sizeof(*t->seen));
-	if (!t->extras || !t->seen || cosched_threads_init(&t->threads)) {
+	t->goroutines = cosched_gosample_create(writer, start_ns);
+	if (!t->extras || !t->seen || !t->goroutines || cosched_threads_init(&t->threads)) {
 		cosched_timeline_destroy(t);
 		return -ENOMEM;
 	}
@@ -295,8 +299,21 @@ static struct cosched_thread *thread_of(struct cosched_timeline *t, __u32 tid,
 	return thread;
 }
 
+/* What the Go runtime knows of a thread that leaves. */
+static void add_role(struct cosched_timeline_event *e,
+		     const struct cosched_trace_switch *r)
+{
+	if (r->role == COSCHED_TRACE_NO_ROLE)
+		return;
+	cosched_event_text(e, "role", cosched_trace_role_name(r->role));
+	if (r->goid)
+		cosched_event_number(e, "goid", r->goid);
+	if (r->p >= 0)
+		cosched_event_number(e, "p", (__u64)r->p);
+}
+
 static void end_slice(struct cosched_timeline *t, struct cosched_thread *thread,
-		      __u64 ts_ns, const char *why)
+		      __u64 ts_ns)
 {
 	struct cosched_timeline_event e;
 
@@ -304,8 +321,6 @@ static void end_slice(struct cosched_timeline *t, struct cosched_thread *thread,
 		return;
 	e = event_of(advance(&thread->last_ns, ts_ns), track_of(thread),
 		     COSCHED_EVENT_END);
-	if (why)
-		cosched_event_text(&e, "left", why);
 	cosched_writer_event(t->writer, &e);
 	thread->slice = false;
 }
@@ -331,7 +346,7 @@ static void begin_runnable(struct cosched_timeline *t,
 {
 	struct cosched_timeline_event e;
 
-	end_slice(t, thread, ts_ns, NULL);
+	end_slice(t, thread, ts_ns);
 	thread->state = COSCHED_THREAD_RUNNABLE;
 	e = begin_slice(thread, ts_ns, "Runnable");
 	if (thread->by_irq)
@@ -364,6 +379,7 @@ static void begin_waiting(struct cosched_timeline *t,
 		cosched_event_number(&e, "timeout_ns", r->timeout_ns);
 	if (r->flags & COSCHED_SWITCH_DISK)
 		cosched_event_text(&e, "interruptible", "no");
+	add_role(&e, r);
 	cosched_writer_event(t->writer, &e);
 	count_runnable(t, thread, r->head.ts_ns);
 }
@@ -382,6 +398,20 @@ static void keep_gap(struct cosched_timeline *t, struct cosched_thread *thread,
 	thread->left_ns = 0;
 }
 
+static void end_running(struct cosched_timeline *t,
+			struct cosched_thread *thread,
+			const struct cosched_trace_switch *r)
+{
+	struct cosched_timeline_event e =
+		event_of(advance(&thread->last_ns, r->head.ts_ns),
+			 track_of(thread), COSCHED_EVENT_END);
+
+	cosched_event_text(&e, "left", why_left(r));
+	add_role(&e, r);
+	cosched_writer_event(t->writer, &e);
+	thread->slice = false;
+}
+
 static void leave(struct cosched_timeline *t, const struct cosched_trace_switch *r)
 {
 	struct cosched_thread *thread = thread_of(t, r->head.tid, r->head.tgid);
@@ -394,12 +424,14 @@ static void leave(struct cosched_timeline *t, const struct cosched_trace_switch 
 	if (thread->state != COSCHED_THREAD_RUNNING) {
 		__u64 since = r->ran_ns < ts ? ts - r->ran_ns : 0;
 
-		end_slice(t, thread, since, NULL);
+		end_slice(t, thread, since);
 		e = begin_slice(thread, since, "Running");
 		cosched_event_number(&e, "cpu", r->head.cpu);
 		cosched_writer_event(t->writer, &e);
 	}
-	end_slice(t, thread, ts, why_left(r));
+	if (t->goroutines)
+		cosched_gosample_add(t->goroutines, r, thread->since_ns);
+	end_running(t, thread, r);
 	thread->waker_tid = 0;
 	thread->by_irq = false;
 	thread->flow = 0;
@@ -430,7 +462,7 @@ static void come(struct cosched_timeline *t, const struct cosched_trace_switch *
 	waited = thread->state == COSCHED_THREAD_RUNNABLE;
 	since = thread->since_ns;
 	moved = waited && thread->cpu != r->head.cpu;
-	end_slice(t, thread, r->head.ts_ns, NULL);
+	end_slice(t, thread, r->head.ts_ns);
 	keep_gap(t, thread, r->head.ts_ns);
 	thread->state = COSCHED_THREAD_RUNNING;
 	e = begin_slice(thread, r->head.ts_ns, "Running");
@@ -538,7 +570,7 @@ static void add_task(struct cosched_timeline *t,
 	/* The id of one that ended unseen is used again. */
 	thread = cosched_threads_find(&t->threads, r->head.tid);
 	if (thread && thread->tgid != r->head.tgid) {
-		end_slice(t, thread, r->head.ts_ns, NULL);
+		end_slice(t, thread, r->head.ts_ns);
 		thread->state = COSCHED_THREAD_UNKNOWN;
 		count_runnable(t, thread, r->head.ts_ns);
 		forget_thread(t, thread);
@@ -641,7 +673,7 @@ void cosched_timeline_end(struct cosched_timeline *t, __u64 end_ns)
 		end_cpu(t, i, end_ns, NULL);
 	for (i = 0; i < t->threads.size; i++) {
 		keep_gap(t, &t->threads.slot[i], end_ns);
-		end_slice(t, &t->threads.slot[i], end_ns, NULL);
+		end_slice(t, &t->threads.slot[i], end_ns);
 	}
 	cosched_extras_end(t->extras, end_ns);
 }
@@ -657,6 +689,12 @@ void cosched_timeline_keep_gaps(struct cosched_timeline *t,
 				struct cosched_gaps *gaps)
 {
 	t->gaps = gaps;
+}
+
+void cosched_timeline_hide_goroutines(struct cosched_timeline *t)
+{
+	cosched_gosample_destroy(t->goroutines);
+	t->goroutines = NULL;
 }
 
 __u32 cosched_timeline_tid(const struct cosched_timeline *t, __u32 tgid,
@@ -709,6 +747,7 @@ void cosched_timeline_destroy(struct cosched_timeline *t)
 	if (!t)
 		return;
 	cosched_extras_destroy(t->extras);
+	cosched_gosample_destroy(t->goroutines);
 	cosched_threads_destroy(&t->threads);
 	free(t->seen);
 	free(t);

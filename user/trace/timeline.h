@@ -50,6 +50,9 @@ void cosched_timeline_stats(const struct cosched_timeline *t,
 void cosched_timeline_keep_gaps(struct cosched_timeline *t,
 				struct cosched_gaps *gaps);
 
+/* Leave out goroutines as they are seen at switches: a Go trace has them. */
+void cosched_timeline_hide_goroutines(struct cosched_timeline *t);
+
 /*
  * The id that the thread called @ns_tid in its own PID namespace has outside,
  * of a process with id @tgid outside; 0 when it was not seen.

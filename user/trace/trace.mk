@@ -4,7 +4,7 @@
 # writers of timelines. Included by the top Makefile after user.mk.
 
 TRACE_SRC := $(wildcard user/trace/*.c)
-TRACE_PURE := $(filter-out user/trace/recorder.c,$(TRACE_SRC))
+TRACE_PURE := $(filter-out user/trace/recorder.c user/trace/gofind.c,$(TRACE_SRC))
 
 build/bin/cosched: $(call user_obj,$(TRACE_SRC))
 $(call user_obj,$(TRACE_SRC)): | build/bpf/trace.skel.h

@@ -19,6 +19,7 @@ static inline void records_tame(union cosched_trace_record *r)
 		r->sw.next_tid %= 40;
 		r->sw.next_tgid %= 4;
 		r->sw.runnable &= 1;
+		r->sw.goid %= 10;
 		if (r->sw.ran_ns % 4 == 0)
 			r->sw.ran_ns = COSCHED_TRACE_UNKNOWN;
 	}
@@ -48,6 +49,8 @@ records_switch(__u64 ts_ns, __u16 cpu, __u32 prev, __u32 next)
 		.ran_ns = COSCHED_TRACE_UNKNOWN,
 		.slice_left_ns = COSCHED_TRACE_UNKNOWN,
 		.slice_ns = COSCHED_TRACE_UNKNOWN,
+		.role = COSCHED_TRACE_NO_ROLE,
+		.p = -1,
 	};
 }
 
