@@ -46,8 +46,10 @@ int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_go(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_trace(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_jitter(struct cosched_cli *cli, int argc, char **argv);
 
 extern const struct cosched_option cosched_stats_options[];
 extern const struct cosched_option cosched_trace_options[];
+extern const struct cosched_option cosched_jitter_options[];
 
 #endif /* _COSCHED_CLI_CLI_H */

@@ -14,7 +14,6 @@
 #include "trace/writer.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,15 +139,6 @@ static int resolve_cgroup(struct tracing *t)
 	return 0;
 }
 
-static int resolve_pid(struct tracing *t)
-{
-	t->rec.pid = (pid_t)t->cli->pid;
-	t->rec.config.scope = COSCHED_TRACE_PROCESSES;
-	if (kill(t->rec.pid, 0) && errno == ESRCH)
-		return cosched_fail(NULL, "there is no process %d", t->rec.pid);
-	return 0;
-}
-
 /* Returns 0 or an exit status after saying what is wrong. */
 static int choose_targets(struct tracing *t, int argc, char **argv)
 {
@@ -157,10 +147,11 @@ static int choose_targets(struct tracing *t, int argc, char **argv)
 
 	if (n != 1)
 		return usage_fail("say what to record: one of -p PID, -g CGROUP, -a, or -- CMD");
-	if (cli->pid)
-		return resolve_pid(t);
 	if (cli->cgroup)
 		return resolve_cgroup(t);
+	t->rec.pid = (pid_t)cli->pid;
+	if (cli->pid)
+		t->rec.config.scope = COSCHED_TRACE_PROCESSES;
 	if (argc > 0) {
 		/* What the parser left behind the last word is no longer one. */
 		argv[argc] = NULL;

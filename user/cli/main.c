@@ -48,6 +48,8 @@ static const struct cosched_command commands[] = {
 	{ "trace", "[-- CMD...]",
 	  "record a timeline of threads, CPUs and goroutines", 0, -1,
 	  cosched_trace_options, cosched_cmd_trace },
+	{ "jitter", "PID", "how late threads of a process run, and who ran instead",
+	  1, 1, cosched_jitter_options, cosched_cmd_jitter },
 	{ "doctor", "", "what this system has, what is missing, what that costs",
 	  0, 0, NULL, cosched_cmd_doctor },
 	{ "help", "[COMMAND]", "print help", 0, 1, NULL, cmd_help },

@@ -121,10 +121,9 @@ static int watch_fd(pid_t pid)
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-static int loop(struct cosched_recording *rec, struct cosched_recorder *r,
-		pid_t pid)
+/* @fd: of the process that it is about, or -1. */
+static int loop(struct cosched_recording *rec, struct cosched_recorder *r, int fd)
 {
-	_cleanup_close_ int fd = watch_fd(pid);
 	__u64 told = rec->start_ns, now;
 	bool ended = false;
 	int ret = 0;
@@ -144,7 +143,7 @@ static int loop(struct cosched_recording *rec, struct cosched_recorder *r,
 }
 
 static int record(struct cosched_recording *rec, struct cosched_recorder *r,
-		  struct command *c)
+		  struct command *c, int fd)
 {
 	int ret = cosched_recorder_start(r, &rec->start_ns), err;
 
@@ -161,7 +160,7 @@ static int record(struct cosched_recording *rec, struct cosched_recorder *r,
 	if (err)
 		return cosched_fail(NULL, "cannot run \"%s\": %s",
 				    rec->command[0], strerror(err));
-	ret = loop(rec, r, c->pid > 0 ? c->pid : rec->pid);
+	ret = loop(rec, r, fd);
 	if (!ret)
 		ret = cosched_recorder_stop(r, &rec->end_ns);
 	if (ret)
@@ -194,6 +193,7 @@ static const char *hint_for(int error)
 
 int cosched_recording_run(struct cosched_recording *rec)
 {
+	_cleanup_close_ int fd = -1;
 	struct cosched_recorder *r = NULL;
 	struct command c = {};
 	pid_t target = rec->pid;
@@ -207,6 +207,10 @@ int cosched_recording_run(struct cosched_recording *rec)
 					    strerror(-ret));
 		target = c.pid;
 	}
+	/* From now on its end is seen, and its number is not another's. */
+	fd = watch_fd(target);
+	if (fd < 0 && target > 0 && errno == ESRCH)
+		return cosched_fail(NULL, "there is no process %d", target);
 	rec->config.pids = &target;
 	rec->config.nr_pids = target > 0;
 	catch_signals();
@@ -215,7 +219,7 @@ int cosched_recording_run(struct cosched_recording *rec)
 	if (ret)
 		ret = cosched_fail(hint_for(ret), "%s", err);
 	else
-		ret = record(rec, r, &c);
+		ret = record(rec, r, &c, fd);
 	reap(rec, &c);
 	cosched_recorder_close(r);
 	return ret;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /* How long it waits for what is to be known of processes when it begins. */
-#define FIND_MOST_MS	3000
+#define FIND_MOST_MS	10000
 
 struct cosched_recorder {
 	struct trace_bpf *skel;
