@@ -11,6 +11,11 @@ but the format's own rules, and checks that it is well formed:
 - every arrow has two ends, the second not before the first.
 Prints one object of JSON: counts, and per thread how often and how long it was in
 each state. Exit status 1 with a sentence on stderr when something is wrong.
+
+timeline.py --tap FIRST CHECKS: does that for a test that has run FIRST - 1 tests.
+Each line of CHECKS is FILE, SUMMARY and an expression in Python, apart by tabs, one
+test each. It is about names and count of the timeline, and s, the last line of
+SUMMARY, an object of JSON; words has the lines before. FILE may be "-".
 """
 import collections
 import json
@@ -227,14 +232,56 @@ def read_chrome(data):
     return t
 
 
-def main():
-    with open(sys.argv[1], "rb") as f:
+def check(name):
+    """The timeline in a file, or raise Broken."""
+    with open(name, "rb") as f:
         data = f.read()
     try:
         t = read_chrome(data) if data[:1] == b"{" else read_perfetto(data)
         t.end()
-    except (Broken, KeyError, ValueError) as e:
-        sys.exit(f"{sys.argv[1]}: {type(e).__name__}: {e}")
+    except (KeyError, ValueError) as e:
+        raise Broken(f"{type(e).__name__}: {e}") from e
+    return t
+
+
+def holds(line, checked):
+    name, summary, expression = line.rstrip("\n").split("\t")
+    if name not in checked:
+        checked[name] = Timeline() if name == "-" else check(name)
+    t = checked[name]
+    with open(summary) as f:
+        *lines, last = f.read().splitlines()
+    words = [text.split() for text in lines]
+    scope = {"t": t, "s": json.loads(last), "words": words, "names": t.names,
+             "count": t.count}
+    scope["runs"] = lambda pid: sum(
+        states["Running"]["count"] for key, states in t.threads.items()
+        if key.startswith(pid + "/") and "Running" in states)
+    if not eval(expression, scope):
+        raise Broken(f"{scope['s']} {dict(t.count)} {dict(t.names)} {words}")
+
+
+def tap(first, checks):
+    bad, checked = 0, {}
+    with open(checks) as f:
+        for number, line in enumerate(f, int(first)):
+            try:
+                holds(line, checked)
+                print(f"ok {number} {line.split(chr(9))[-1].rstrip()}")
+            except (Broken, OSError, KeyError, IndexError, ValueError) as e:
+                bad = 1
+                print(f"not ok {number} {line.split(chr(9))[-1].rstrip()}")
+                print(f"# {type(e).__name__}: {e}")
+    sys.exit(bad)
+
+
+def main():
+    if sys.argv[1] == "--tap":
+        tap(*sys.argv[2:])
+    try:
+        t = check(sys.argv[1])
+    except Broken as e:
+        sys.exit(f"{sys.argv[1]}: {e}")
     print(json.dumps({"count": t.count, "threads": t.threads, "names": t.names,
                       "busy_ns": t.busy}))
 

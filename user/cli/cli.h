@@ -23,7 +23,7 @@ enum cosched_cli_status {
 struct cosched_cli {
 	bool json, no_color, help, version;
 	__u64 interval, count;		/* stats */
-	__u64 pid, seconds, buffer_mib;	/* trace, jitter: 0 not given */
+	__u64 pid, seconds, buffer_kib;	/* trace, jitter: 0 not given */
 	bool all;			/* trace */
 	const char *cgroup, *output, *format, *go_trace;	/* trace, or NULL */
 };

@@ -38,8 +38,8 @@ const struct cosched_option cosched_trace_options[] = {
 	{ "go-trace", 0, COSCHED_OPT_STRING,
 	  offsetof(struct cosched_cli, go_trace), 0, 0, "FILE",
 	  "add the Go execution trace that FILE is when it ends" },
-	{ "buffer", 0, COSCHED_OPT_U64, offsetof(struct cosched_cli, buffer_mib),
-	  1, 256, "MIB", "room for records of each CPU (default 4)" },
+	{ "buffer", 0, COSCHED_OPT_U64, offsetof(struct cosched_cli, buffer_kib),
+	  64, 262144, "KIB", "room for records of each CPU (default 4096)" },
 	{},
 };
 
@@ -56,6 +56,8 @@ struct tracing {
 	struct cosched_gojoin_stats go;
 	__u32 go_pid;			/* whose trace it was, 0: none */
 };
+
+#define DEFAULT_KIB	4096	/* of each CPU's ring */
 
 /* The largest Go trace that is read into memory. */
 #define MOST_GO_TRACE	(1ULL << 30)
@@ -179,11 +181,12 @@ static int choose_format(struct tracing *t)
 	return 0;
 }
 
-static unsigned int ring_kib(__u64 mib)
+/* Rings are a power of two. */
+static unsigned int ring_kib(__u64 want)
 {
-	unsigned int kib = 1024;
+	unsigned int kib = 64;
 
-	while (kib < mib * 1024)
+	while (kib < want)
 		kib *= 2;
 	return kib;
 }
@@ -295,9 +298,9 @@ static int print_summary(struct tracing *t,
 static void warn_about(struct tracing *t, const struct cosched_timeline_stats *s)
 {
 	if (t->rec.lost)
-		cosched_warn("%llu records were lost, marked on the CPUs' tracks; try --buffer %llu",
+		cosched_warn("%llu records were lost, marked on the CPUs' tracks; try --buffer %u",
 			     t->rec.lost,
-			     t->cli->buffer_mib ? 2 * t->cli->buffer_mib : 16);
+			     2 * t->rec.config.ring_kib);
 	if (s->refused)
 		cosched_warn("%llu times a thread was one too many and is not shown",
 			     s->refused);
@@ -370,6 +373,6 @@ int cosched_cmd_trace(struct cosched_cli *cli, int argc, char **argv)
 		ret = choose_targets(&t, argc, argv);
 	if (ret)
 		return ret;
-	t.rec.config.ring_kib = ring_kib(cli->buffer_mib ? cli->buffer_mib : 4);
+	t.rec.config.ring_kib = ring_kib(cli->buffer_kib ? cli->buffer_kib : DEFAULT_KIB);
 	return run(&t);
 }

@@ -223,7 +223,8 @@ void godraw_status(struct godraw *d, struct goroutine *g, __u64 ts_ns,
 			cosched_event_number(&e, "p", (__u64)m->p);
 	}
 	if (status == GO_IS_RUNNING) {
-		e.flow = g->flow;
+		/* Where generations overlap, what comes later can be earlier. */
+		e.flow = g->flow_ns <= e.ts_ns ? g->flow : 0;
 		e.flow_ends = true;
 		g->flow = 0;
 	}
@@ -245,5 +246,6 @@ void godraw_wake(struct godraw *d, struct goroutine *from, struct goroutine *g,
 	e.name = "wakes";
 	cosched_event_text(&e, "goroutine", g->name);
 	e.flow = g->flow = ++d->next_flow;
+	g->flow_ns = e.ts_ns;
 	write(d, &e);
 }

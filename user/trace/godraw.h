@@ -26,7 +26,8 @@ struct goroutine {
 	bool assist;		/* helps the collector */
 	bool assist_slice;
 	__u32 tid;		/* running: the thread */
-	__u64 flow;		/* arrow to where it runs next */
+	__u64 flow;		/* arrow to where it runs next, 0: none */
+	__u64 flow_ns;		/* where that begins */
 	struct go_track track;
 	char name[COSCHED_GO_NAME];
 };

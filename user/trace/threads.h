@@ -35,6 +35,7 @@ struct cosched_thread {
 	__u64 left_ns;		/* when it lost its CPU, 0: has one or not known */
 	bool preempted;		/* ... while it could have gone on */
 	__u64 flow;		/* arrow to where it runs next, 0: none */
+	__u64 flow_ns;		/* where that begins */
 	char name[COSCHED_THREAD_NAME];
 };
 

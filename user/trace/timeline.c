@@ -473,7 +473,7 @@ static void come(struct cosched_timeline *t, const struct cosched_trace_switch *
 		cosched_event_number(&e, "queued_on_cpu", thread->cpu);
 	if (r->slice_ns != COSCHED_TRACE_UNKNOWN)
 		cosched_event_number(&e, "slice_ns", r->slice_ns);
-	e.flow = thread->flow;
+	e.flow = thread->flow_ns <= e.ts_ns ? thread->flow : 0;
 	e.flow_ends = true;
 	thread->flow = 0;
 	thread->cpu = r->head.cpu;
@@ -527,8 +527,10 @@ static void add_waking(struct cosched_timeline *t,
 	thread->waker_tid = r->waker_tid;
 	thread->by_irq = r->flags & COSCHED_WAKING_IRQ;
 	thread->cpu = r->target_cpu;
-	if (r->flags & COSCHED_WAKING_WAKER)
+	if (r->flags & COSCHED_WAKING_WAKER) {
 		thread->flow = begin_arrow(t, waker, thread->name, r);
+		thread->flow_ns = waker ? waker->last_ns : 0;
+	}
 	begin_runnable(t, thread, r->head.ts_ns, waker);
 }
 

@@ -15,10 +15,15 @@
 #define WITNESS_TRACKS	(1U << 14)
 #endif
 
+#define WITNESS_ARROWS	1024
+
 struct witness {
 	struct cosched_writer writer;
 	const char *broken;
 	unsigned long begins, ends, instants, counters, flows, flow_ends;
+	struct witness_arrow {
+		__u64 id, begin_ns;
+	} arrow[WITNESS_ARROWS];
 	unsigned long most_open;	/* on one track */
 	struct witness_track {
 		__u64 id, last_ns;
@@ -66,6 +71,24 @@ static inline void witness_slice(struct witness *w, struct witness_track *t,
 		t->busy_ns += e->ts_ns - t->begin_ns;
 }
 
+/* An arrow's end has a begin, which is not later. Few are remembered. */
+static inline void witness_arrow(struct witness *w,
+				 const struct cosched_timeline_event *e)
+{
+	struct witness_arrow *a = &w->arrow[e->flow % WITNESS_ARROWS];
+
+	if (!e->flow)
+		return;
+	if (!e->flow_ends) {
+		w->flows++;
+		*a = (struct witness_arrow){ e->flow, e->ts_ns };
+		return;
+	}
+	w->flow_ends++;
+	if (a->id == e->flow && a->begin_ns > e->ts_ns)
+		w->broken = "an arrow goes back in time";
+}
+
 static inline void witness_event(struct cosched_writer *writer,
 				 const struct cosched_timeline_event *e)
 {
@@ -75,10 +98,7 @@ static inline void witness_event(struct cosched_writer *writer,
 	if (e->ts_ns < t->last_ns)
 		w->broken = "time went back on a track";
 	t->last_ns = e->ts_ns;
-	if (e->flow && e->flow_ends)
-		w->flow_ends++;
-	else if (e->flow)
-		w->flows++;
+	witness_arrow(w, e);
 	switch (e->type) {
 	case COSCHED_EVENT_BEGIN:
 	case COSCHED_EVENT_END:

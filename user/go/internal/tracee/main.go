@@ -4,7 +4,7 @@
 // sleeps, and waits for channels, locks, the network and files. Tests record it.
 //
 // With -trace it writes an execution trace. It prints its process id when it
-// begins.
+// begins, and with -switches at the end how often the kernel switched its threads.
 package main
 
 import (
@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/trace"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +25,7 @@ var (
 	duration = flag.Duration("duration", time.Second, "how long to work")
 	file     = flag.String("trace", "", "write an execution trace to `FILE`")
 	spinners = flag.Int("spinners", 1, "goroutines that compute all the time")
+	switches = flag.Bool("switches", false, "print switches of all threads")
 	procs    = flag.Int("procs", 0, "GOMAXPROCS, 0: as it is")
 	sink     atomic.Pointer[[]byte]
 )
@@ -177,13 +180,45 @@ func traced() error {
 	return err
 }
 
+// countSwitches is what the kernel counted for all threads that there are.
+func countSwitches() (uint64, error) {
+	var sum uint64
+	files, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range files {
+		status, err := os.ReadFile(file)
+		if err != nil {
+			return 0, err
+		}
+		for _, line := range strings.Split(string(status), "\n") {
+			var n uint64
+			if name, value, ok := strings.Cut(line, ":"); ok &&
+				strings.HasSuffix(name, "ctxt_switches") {
+				if _, err := fmt.Sscan(value, &n); err != nil {
+					return 0, err
+				}
+				sum += n
+			}
+		}
+	}
+	return sum, nil
+}
+
 func main() {
 	flag.Parse()
 	if *procs > 0 {
 		runtime.GOMAXPROCS(*procs)
 	}
 	fmt.Println(os.Getpid())
-	if err := traced(); err != nil {
+	err := traced()
+	if err == nil && *switches {
+		var n uint64
+		n, err = countSwitches()
+		fmt.Println("switches", n)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "tracee:", err)
 		os.Exit(1)
 	}

@@ -18,6 +18,9 @@ import (
 	"strings"
 )
 
+// collecting tells that a collection goes on. Each generation says so again.
+var collecting bool
+
 // show prints ev; ahead is what the clock of the file is behind CLOCK_MONOTONIC.
 func show(ev trace.Event, ahead int64) {
 	now := int64(ev.Time()) + ahead
@@ -34,9 +37,16 @@ func show(ev trace.Event, ahead int64) {
 	case trace.EventRangeBegin, trace.EventRangeActive:
 		name := ev.Range().Name
 		if strings.HasPrefix(name, "GC concurrent mark") {
-			fmt.Println(now, "gc")
+			if !collecting {
+				fmt.Println(now, "gc")
+			}
+			collecting = true
 		} else if strings.HasPrefix(name, "stop-the-world") {
 			fmt.Println(now, "stw")
+		}
+	case trace.EventRangeEnd:
+		if strings.HasPrefix(ev.Range().Name, "GC concurrent mark") {
+			collecting = false
 		}
 	}
 }
