@@ -2,7 +2,10 @@
 /* Encoder, tables, order of records, and the timeline's state machine. */
 #include "check.h"
 #include "records.h"
+#include "trace/gojoin.h"
+#include "trace/idmap.h"
 #include "trace/intern.h"
+#include "trace/jitter.h"
 #include "trace/order.h"
 #include "trace/pb.h"
 #include "trace/syscalls.h"
@@ -293,6 +296,158 @@ static void test_write_errors(void)
 	(void)fclose(full);
 }
 
+#define MEASURE(m, r) cosched_jitter_add(m, &(r), sizeof(r))
+
+/* Thread 11 sleeps from 1000 for 500, is woken at 1600 and runs at 1900, when 12
+ * that had been there for 700 leaves; that waits until 2400. */
+static void test_jitter(void)
+{
+	struct cosched_jitter_meter *m = cosched_jitter_create();
+	const struct cosched_jitter *j = cosched_jitter_result(m);
+	struct cosched_trace_switch sleep = records_switch(1000, 0, 11, 0);
+	struct cosched_trace_switch in = records_switch(1900, 0, 12, 11);
+	struct cosched_trace_switch out = records_switch(2400, 0, 11, 12);
+	struct cosched_trace_wake wake = records_waking(1600, 0, 0, 11);
+	struct cosched_trace_task name = records_task(1900, 12, "the hog");
+
+	sleep.syscall = 35;
+	sleep.timeout_ns = 500;
+	sleep.role = COSCHED_GO_ROLE_SYSMON;
+	in.runnable = 1;
+	in.ran_ns = 700;
+	out.flags |= COSCHED_SWITCH_DEAD;
+	MEASURE(m, name);
+	MEASURE(m, sleep);
+	MEASURE(m, wake);
+	MEASURE(m, in);
+	MEASURE(m, out);
+	CHECK(j->sysmon_late.count == 1 && j->sysmon_late.max_ns == 400 &&
+	      j->sysmon_timer.max_ns == 100, "sysmon: 400 late, 100 by the timer");
+	CHECK(j->delay[COSCHED_GO_ROLE_SYSMON].max_ns == 300 &&
+	      j->delay[COSCHED_JITTER_PREEMPTED].max_ns == 500, "waits for a CPU");
+	CHECK(j->nr_worst == 2 && j->worst[0].delay_ns == 500 &&
+	      j->worst[1].by_tid == 12 && j->worst[1].by_ran_ns == 700 &&
+	      !strcmp(j->worst[1].by_name, "the hog"), "who was running instead");
+	CHECK(j->switches == 3 && j->wakeups == 1 && j->threads == 2 &&
+	      j->go_switches == 1, "counted");
+	cosched_jitter_destroy(m);
+}
+
+static void test_jitter_random(void)
+{
+	struct cosched_jitter_meter *m = cosched_jitter_create();
+	const struct cosched_jitter *j = cosched_jitter_result(m);
+	unsigned int seed = 5, i, group;
+	bool sorted = true;
+	__u64 sum = 0;
+
+	for (i = 0; i < 100000; i++) {
+		union cosched_trace_record r;
+
+		random_bytes(&r, sizeof(r), &seed);
+		records_tame(&r);
+		if (r.head.kind == COSCHED_TRACE_SWITCH && i % 2)
+			r.sw.role %= COSCHED_NR_GO_ROLES + 1;
+		cosched_jitter_add(m, &r, i % 7 ? sizeof(r) : i % 200);
+	}
+	for (group = 0; group < COSCHED_JITTER_NR_GROUPS; group++) {
+		sum += j->delay[group].count;
+		sorted &= !!cosched_jitter_name(group);
+	}
+	for (i = 1; i < j->nr_worst; i++)
+		sorted &= j->worst[i].delay_ns <= j->worst[i - 1].delay_ns;
+	CHECK(sum && sum <= j->switches && sorted &&
+	      j->nr_worst == COSCHED_JITTER_WORST, "of random records, too");
+	cosched_jitter_destroy(m);
+}
+
+static void test_idmap(void)
+{
+	struct cosched_idmap *map = malloc(sizeof(*map));
+	unsigned int i, found = 0;
+	bool is_new;
+	int *item;
+
+	cosched_idmap_init(map, sizeof(*item), 1000);
+	for (i = 0; i < 1001; i++) {
+		item = cosched_idmap_get(map, i * 7919ULL, &is_new);
+		if (item && is_new)
+			*item = (int)i;
+	}
+	CHECK(map->count == 1000 && map->refused == 1, "as many as it may have");
+	for (i = 0; i < 1000; i += 2)
+		cosched_idmap_remove(map, i * 7919ULL);
+	for (i = 0; i < 1000; i++) {
+		item = cosched_idmap_find(map, i * 7919ULL);
+		found += item && *item == (int)i && i % 2;
+	}
+	CHECK(found == 500 && map->count == 500, "half of them removed");
+	cosched_idmap_clear(map);
+	CHECK(!map->count && !cosched_idmap_find(map, 7919), "and none");
+	free(map);
+}
+
+static void test_gaps(void)
+{
+	struct cosched_gaps g = {};
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		cosched_gaps_add(&g, &(struct cosched_gap){
+			.from_ns = (999 - i) * 10, .to_ns = (999 - i) * 10 + 5,
+			.tid = 1 + i % 2 });
+	cosched_gaps_add(&g, &(struct cosched_gap){ .from_ns = 5, .to_ns = 5 });
+	CHECK(g.count == 1000, "one that is empty is none");
+	i = (unsigned int)cosched_gaps_find(&g, 2, 100);
+	CHECK(g.gap[i].tid == 2 && g.gap[i].from_ns == 100, "the first after a time");
+	CHECK(cosched_gaps_find(&g, 3, 0) == g.count &&
+	      cosched_gaps_find(&g, 2, 20000) == g.count, "or none");
+	cosched_gaps_destroy(&g);
+}
+
+static __u32 no_tid(void *arg, __u32 ns_tid)
+{
+	(void)arg;
+	(void)ns_tid;
+	return 0;
+}
+
+/* Files that are no Go traces, each with what is said about it. */
+static void test_bad_go_traces(void)
+{
+	static const struct {
+		const char *data;
+		size_t size;
+		const char *error;
+	} bad[] = {
+		{ "", 0, "is not a Go execution trace" },
+		{ "go 1.22 trace\0\0", 15, "is not a Go execution trace" },
+		{ "go 1.22 trace\0\0x", 16, "is not a Go execution trace" },
+		{ "go 1.21 trace\0\0\0", 16, "accepted: 1.22 or newer" },
+		{ "go 1.31 trace\0\0\0", 16, "newer than 1.26" },
+		{ "go 1.26 trace\0\0\0\x07", 17, "event 7 where a batch" },
+		{ "go 1.26 trace\0\0\0\x01\x01\x02\x03\x7f", 21, "cut off" },
+		{ "go 1.26 trace\0\0\0\x01\x01\x02\x03\x02\x10\x00", 23,
+		  "cut off" },
+	};
+	struct cosched_gojoin_stats stats;
+	struct witness w;
+	char err[128];
+	size_t i;
+
+	witness_init(&w);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct cosched_gojoin_target target = {
+			.writer = &w.writer, .pid = 1, .tid = no_tid,
+		};
+		int ret = cosched_gojoin(&target, bad[i].data, bad[i].size, err,
+					 sizeof(err), &stats);
+
+		CHECK(ret < 0 && strstr(err, bad[i].error), "%zu: %s", i, err);
+	}
+	witness_destroy(&w);
+}
+
 static void test_syscalls(void)
 {
 	char buf[32];
@@ -317,6 +472,11 @@ int main(int argc, char **argv)
 	test_lost();
 	test_write_errors();
 	test_syscalls();
+	test_jitter();
+	test_jitter_random();
+	test_idmap();
+	test_gaps();
+	test_bad_go_traces();
 	for (i = 1; i <= 8; i++)
 		test_random(seed ? seed : i);
 	return check_done();

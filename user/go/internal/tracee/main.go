@@ -59,23 +59,23 @@ func allocate() {
 	time.Sleep(200 * time.Microsecond)
 }
 
-// pingPong hands a token to and fro between two goroutines.
+// pingPong hands a token there and back between two goroutines.
 func pingPong(wg *sync.WaitGroup, end time.Time) {
-	to, fro := make(chan int), make(chan int)
+	there, back := make(chan int), make(chan int)
 	wg.Add(2)
 	go func() {
 		defer wg.Done()
-		defer close(to)
+		defer close(there)
 		for i := 0; time.Now().Before(end); i++ {
-			to <- i
-			<-fro
+			there <- i
+			<-back
 			time.Sleep(50 * time.Microsecond)
 		}
 	}()
 	go func() {
 		defer wg.Done()
-		for i := range to {
-			fro <- i
+		for i := range there {
+			back <- i
 		}
 	}()
 }
