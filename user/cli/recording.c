@@ -170,8 +170,10 @@ static int record(struct cosched_recording *rec, struct cosched_recorder *r,
 	return 0;
 }
 
-/* The command got the signal of the terminal, too; one of a time limit it did
- * not get, and ends with us. */
+/*
+ * The command got the signal of the terminal, too; of a time limit it knows nothing,
+ * and is asked to end with us. Another signal ends the wait for it.
+ */
 static void reap(struct cosched_recording *rec, struct command *c)
 {
 	if (c->pid <= 0)
@@ -179,9 +181,11 @@ static void reap(struct cosched_recording *rec, struct command *c)
 	end_command(c);
 	if (waitpid(c->pid, &rec->command_status, WNOHANG) == c->pid)
 		return;
+	interrupted = 0;
 	(void)kill(c->pid, SIGTERM);
 	while (waitpid(c->pid, &rec->command_status, 0) < 0 && errno == EINTR)
-		;
+		if (interrupted)
+			break;
 }
 
 static const char *hint_for(int error)
