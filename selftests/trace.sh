@@ -63,10 +63,16 @@ go_trace() {
 	check "trace with a Go trace, as JSON" sh -c "cosched trace --json --format json \
 		-o $tmp/b --go-trace $tmp/go -- $tracee -duration 200ms -trace $tmp/go \
 		> $tmp/b.out"
-	later "$tmp/b" 'names["GC"] and names["Waiting: chan receive"]' b.out
+	later "$tmp/b" 'names["GC"] and names["Waiting: chan receive"] and names["Syscall"]' b.out
 	later "$tmp/b" 's["go_stops"] > 1 and s["go_pid"] == int(words[0][0])' b.out
 	later "$tmp/b" 's["go_running"] > 10 and names["Running"] > s["go_running"]' \
 		b.out
+}
+
+collectives() {
+	check "trace a job of two ranks" sh -c "cosched trace --json -o $tmp/d -- \
+		build/bin/trainsim -ranks 2 -steps 5 -warmup 0 > $tmp/d.out"
+	later "$tmp/d" 'names["allreduce"] == 10 and s["lost"] == 0' d.out
 }
 
 has_written() {
@@ -103,6 +109,7 @@ trap cleanup EXIT
 errors
 counts
 go_trace
+collectives
 lost
 jitter
 python3 -I -S selftests/timeline.py --tap $((number + 1)) "$tmp/checks" || rc=1

@@ -37,13 +37,14 @@ build/test/fuzz_%: user/trace/tests/fuzz_%.c $(TRACE_PURE) user/common/text.c \
 	$(Q)$(CLANG) $(USER_CPPFLAGS) -std=gnu11 -O1 -g -Iuser/trace/tests \
 		-fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^)
 
-# A Go program that tests record, and the same with its own trace.
+# A Go program that tests record; stripped, since reading debug information takes
+# seconds where they run.
 TRACEE := build/selftests/tracee
 $(TRACEE): $(wildcard user/go/internal/tracee/*.go)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  GO      $@")
-	$(Q)CGO_ENABLED=0 go -C user/go build -buildvcs=false -o $(CURDIR)/$@ \
-		./internal/tracee
+	$(Q)CGO_ENABLED=0 go -C user/go build -buildvcs=false -ldflags='-s -w' \
+		-o $(CURDIR)/$@ ./internal/tracee
 selftests: $(TRACEE)
 
 build/test/gojoin_dump: user/trace/tests/gojoin_dump.c $(TRACE_PURE) \
