@@ -74,6 +74,7 @@ include kmod/kmod.mk
 include user/user.mk
 include user/lib/lib.mk
 include user/load/load.mk
+include user/trace/trace.mk
 include user/bench/bench.mk
 include selftests/selftests.mk
 include scripts/host.mk

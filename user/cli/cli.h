@@ -32,6 +32,9 @@ struct cosched_cli {
 	bool json, no_color, help, version;
 	__u64 interval, count;		/* stats */
 	struct cosched_cli_load load;
+	__u64 pid, seconds, buffer_kib;	/* trace, jitter: 0 not given */
+	bool all;			/* trace */
+	const char *cgroup, *output, *format, *go_trace;	/* trace, or NULL */
 };
 
 struct cosched_command {
@@ -50,9 +53,14 @@ int cosched_cmd_set(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_load(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_go(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_trace(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_jitter(struct cosched_cli *cli, int argc, char **argv);
 
 extern const struct cosched_option cosched_stats_options[];
 extern const struct cosched_option cosched_load_options[];
+extern const struct cosched_option cosched_trace_options[];
+extern const struct cosched_option cosched_jitter_options[];
 
 #endif /* _COSCHED_CLI_CLI_H */
