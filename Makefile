@@ -72,6 +72,8 @@ KERNEL ?= $(shell uname -r)
 include bpf/bpf.mk
 include kmod/kmod.mk
 include user/user.mk
+include user/lib/coll.mk
+include user/shim/shim.mk
 include user/bench/bench.mk
 include selftests/selftests.mk
 include scripts/host.mk
