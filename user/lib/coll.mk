@@ -11,7 +11,28 @@ build/test/test_libcoll: user/lib/tests/test_libcoll.c user/lib/coll.c
 		-Dopen=fake_open -Dioctl=fake_ioctl -Dmmap=fake_mmap \
 		-Dclose=fake_close -MMD -MP -MF $@.d -MT $@ -o $@ $(filter %.c,$^)
 
+man: build/man/cosched_join.3
+build/man/cosched_join.3: Documentation/man/cosched_join.3.rst
+	@echo "  MAN     $@"
+	@mkdir -p $(@D)
+	$(Q)$(RST2MAN) $< $@.new && mv $@.new $@
+
+# Functions that cosched_join(3) describes, too.
+COLL_MAN_ALIASES := cosched_leave cosched_enter cosched_exit cosched_wait \
+	cosched_barrier cosched_has_listener cosched_batch_exit \
+	cosched_batch_submit
+
+.PHONY: install-coll uninstall-coll
 install: install-coll
-install-coll:
+uninstall: uninstall-coll
+install-coll: man
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include user/lib/cosched_coll.h
-.PHONY: install-coll
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 build/man/cosched_join.3
+	for page in $(COLL_MAN_ALIASES); do \
+		echo ".so man3/cosched_join.3" \
+			> $(DESTDIR)$(PREFIX)/share/man/man3/$$page.3; done
+
+uninstall-coll:
+	rm -f $(DESTDIR)$(PREFIX)/include/cosched_coll.h \
+		$(patsubst %,$(DESTDIR)$(PREFIX)/share/man/man3/%.3, \
+			cosched_join $(COLL_MAN_ALIASES))

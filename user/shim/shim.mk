@@ -50,14 +50,22 @@ build/shim/nccl_driver: selftests/shim/nccl_driver.c user/shim/nccl_profiler.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CPPFLAGS) -std=gnu11 -O1 -g $(USER_WARN) -o $@ $< -ldl
 
+man: build/man/cosched-shims.7
+build/man/cosched-shims.7: Documentation/man/cosched-shims.7.rst
+	@echo "  MAN     $@"
+	@mkdir -p $(@D)
+	$(Q)$(RST2MAN) $< $@.new && mv $@.new $@
+
 install: install-shim
 uninstall: uninstall-shim
-install-shim: shim
+install-shim: shim man
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 build/man/cosched-shims.7
 	$(foreach m,$(SHIM_MPIS),install -D -m 755 \
 		-t $(DESTDIR)$(PREFIX)/lib/cosched/$m build/shim/$m/libcosched_mpi.so;)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/cosched $(SHIM_NCCL)
 
 uninstall-shim:
-	rm -f $(DESTDIR)$(PREFIX)/lib/cosched/openmpi/libcosched_mpi.so \
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man7/cosched-shims.7 \
+		$(DESTDIR)$(PREFIX)/lib/cosched/openmpi/libcosched_mpi.so \
 		$(DESTDIR)$(PREFIX)/lib/cosched/mpich/libcosched_mpi.so \
 		$(DESTDIR)$(PREFIX)/lib/cosched/$(notdir $(SHIM_NCCL))
