@@ -17,10 +17,11 @@ count() { # FILE PATTERN NUMBER
 	[ "$(grep -cE "$2" "$1")" -eq "$3" ]
 }
 
+# Without build ids, which perf reads of every program there is: half a minute here.
 # The words of $job are words.
 # shellcheck disable=SC2086
 perf_record() {
-	perf record -q -a -e 'cosched:*' -o "$tmp/data" -- $job > "$tmp/log" 2>&1
+	perf record -q -a -B -N -e 'cosched:*' -o "$tmp/data" -- $job > "$tmp/log" 2>&1
 	check "perf record -e 'cosched:*'" [ $? -eq 0 ]
 	perf script -i "$tmp/data" > "$tmp/script" 2>> "$tmp/log"
 	check "perf script: arrivals" count "$tmp/script" 'collective: enter' 12
