@@ -145,7 +145,8 @@ nccl() {
 }
 
 ip link set lo up
-for t in ${*:-nccl openmpi mpich}; do
+[ $# -gt 0 ] || set -- nccl openmpi mpich
+for t; do
 	$t
 done
 finish
