@@ -75,6 +75,8 @@ include user/user.mk
 include user/lib/lib.mk
 include user/load/load.mk
 include user/trace/trace.mk
+include user/lib/coll.mk
+include user/shim/shim.mk
 include user/bench/bench.mk
 include selftests/selftests.mk
 include scripts/host.mk

@@ -83,6 +83,7 @@ check_module() {
 	verdict $? "the module's BTF says what C says"
 	bpftool btf dump file "$kmod" --base-btf "$base" format raw > $out/module.btf
 	grep -q "TYPEDEF 'btf_trace_collective'" $out/module.btf &&
+		grep -q "TYPEDEF 'btf_trace_barrier_complete'" $out/module.btf &&
 		grep -q "TYPEDEF 'btf_trace_cgroup_policy'" $out/module.btf
 	verdict $? "the module's trace events have BTF"
 }
