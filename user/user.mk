@@ -26,6 +26,7 @@ COMMON_SRC := $(wildcard user/common/*.c)
 DAEMON_SRC := $(wildcard user/daemon/*.c)
 CLI_SRC := $(wildcard user/cli/*.c)
 user_obj = $(patsubst user/%.c,$(USER_OUT)/%.o,$(1))
+include user/goprog/goprog.mk
 
 USER_BINS := build/bin/coschedd build/bin/cosched
 MAN8 := build/man/cosched.8 build/man/coschedd.8
@@ -34,15 +35,15 @@ MAN8 := build/man/cosched.8 build/man/coschedd.8
 user: $(USER_BINS) man
 man: $(MAN8)
 
-build/bin/coschedd: $(call user_obj,$(DAEMON_SRC) $(COMMON_SRC))
+build/bin/coschedd: $(call user_obj,$(DAEMON_SRC) $(GOPROG_SRC) $(COMMON_SRC))
 	@echo "  LINK    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(GOPROG_LIBS)
 
-build/bin/cosched: $(call user_obj,$(CLI_SRC) $(COMMON_SRC))
+build/bin/cosched: $(call user_obj,$(CLI_SRC) $(GOPROG_SRC) $(COMMON_SRC))
 	@echo "  LINK    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(GOPROG_LIBS)
 
 $(USER_OUT)/%.o: user/%.c
 	@echo "  CC      $@"
