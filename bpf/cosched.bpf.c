@@ -24,6 +24,7 @@
 #include "numa.h"
 #include "place.h"
 #include "queue.h"
+#include "goroles.h"
 #include "knob.h"
 #include "topology.h"
 
@@ -92,8 +93,19 @@ void BPF_PROG(cosched_stopping, struct task_struct *p, bool runnable)
 {
 	struct task_ctx *t = task_of(p);
 
+	if (!t)
+		return;
+	account_stop(p, t, runnable);
+	go_sample(p, t);
+}
+
+SEC("struct_ops/tick")
+void BPF_PROG(cosched_tick, struct task_struct *p)
+{
+	struct task_ctx *t = task_of(p);
+
 	if (t)
-		account_stop(p, t, runnable);
+		go_sample(p, t);
 }
 
 SEC("struct_ops/quiescent")
@@ -254,6 +266,7 @@ struct sched_ext_ops cosched_ops = {
 	.runnable = (void *)cosched_runnable,
 	.running = (void *)cosched_running,
 	.stopping = (void *)cosched_stopping,
+	.tick = (void *)cosched_tick,
 	.quiescent = (void *)cosched_quiescent,
 	.set_weight = (void *)cosched_set_weight,
 	.init_task = (void *)cosched_init_task,

@@ -14,6 +14,7 @@
 #include <linux/types.h>
 #endif
 
+#include "golayout.h"
 #include "policy/numa.h"
 #include "policy/quota.h"
 
@@ -131,6 +132,8 @@ struct cosched_stats {
 	__u64 delay_sum_ns[COSCHED_NR_CLASSES];
 	__u64 delay_max_ns[COSCHED_NR_CLASSES];
 	__u64 run_ns[COSCHED_NR_CLASSES];	/* CPU time used */
+	/* Looks at threads of Go programs, by the role that was seen. */
+	__u64 go_samples[COSCHED_NR_GO_ROLES];
 };
 
 /* Ring buffer "events": what the daemon should know at once. */

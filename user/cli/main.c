@@ -43,6 +43,8 @@ static const struct cosched_command commands[] = {
 	  cosched_cmd_list },
 	{ "stats", "", "counters and delays, in all or as rates", 0, 0,
 	  cosched_stats_options, cosched_cmd_stats },
+	{ "go", "FILE|PID|CGROUP", "what is known of a Go program and its threads",
+	  1, 1, cosched_go_options, cosched_cmd_go },
 	{ "doctor", "", "what this system has, what is missing, what that costs",
 	  0, 0, NULL, cosched_cmd_doctor },
 	{ "help", "[COMMAND]", "print help", 0, 1, NULL, cmd_help },
