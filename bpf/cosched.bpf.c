@@ -34,17 +34,19 @@ s32 BPF_PROG(cosched_select_cpu, struct task_struct *p, s32 prev_cpu,
 {
 	struct task_ctx *t = task_of(p);
 	struct group *g;
-	s32 cpu = -EBUSY;
+	s32 cpu = -EBUSY, hint, first;
 
 	g = t ? group_of(t) : NULL;
 	if (!g || task_wait(p, t, g, group_index_of(t)))
 		return prev_cpu;
+	first = go_begin(p, t, prev_cpu, &hint);
 	if (wake_flags & WAKE_SYNC)
 		cpu = pick_waker(p, t);
 	if (cpu < 0)
-		cpu = pick_idle(p, t, prev_cpu);
+		cpu = pick_idle(p, t, first);
+	go_placed(hint, prev_cpu, cpu < 0 ? first : cpu);
 	if (cpu < 0)
-		return prev_cpu;
+		return first;
 	t->queued = false;
 	dsq_insert(p, DSQ_LOCAL, task_slice(g, group_index_of(t)), 0);
 	return cpu;

@@ -14,6 +14,9 @@
 /* No field of this name in this version. */
 #define COSCHED_GO_NONE	0xffff
 
+/* Ps whose CPU is remembered: more than most machines have CPUs. */
+#define COSCHED_GO_PS	256
+
 /*
  * Offsets in bytes, all of them below the size of their struct, and numbers
  * that the runtime gives to reasons to wait. m.g0 is at 0 in every version, as
@@ -90,16 +93,19 @@ struct cosched_go_process {
 	__u32 nr_bad;		/* threads that failed the check */
 	__u32 nr_good;		/* ... that passed it; both racy */
 	__u32 pad;
+	__s16 p_cpu[COSCHED_GO_PS];	/* where each P ran last, and 1; 0: nowhere */
 };
 
 /* A thread of one: value of map "go_threads", kept with the thread. */
 struct cosched_go_thread {
 	__u64 g;		/* what it last ran on, and its m */
 	__u64 m;		/* 0: not known yet, or not what was expected */
+	__u64 p;		/* the P it last held, 0: none yet */
 	__u64 goid;		/* of its goroutine, 0: none */
+	__u32 p_id;		/* of that P */
 	__u8 role;		/* enum cosched_go_role, when it last was looked at */
 	__u8 is_sysmon;
-	__u8 pad[6];
+	__u8 pad[2];
 	__u32 samples[COSCHED_NR_GO_ROLES];	/* how often it had which */
 };
 

@@ -18,6 +18,7 @@
 #define _COSCHED_GOROLES_H
 
 #include "maps.h"
+#include "numa.h"
 #include "policy/role.h"
 #include "stats.h"
 
@@ -192,6 +193,23 @@ static void go_view_g(struct go_view *v, struct go_blocks *b,
 	th->goid = g_word(b, from, l->g_goid);
 }
 
+/* The P that it holds: where it runs is where its caches are. */
+static void go_note_p(struct cosched_go_process *gp,
+		      struct cosched_go_thread *th, u64 p, s32 cpu)
+{
+	u32 id = th->p_id;
+
+	if (p != th->p) {
+		if (bpf_probe_read_user(&id, sizeof(id), (void *)p))
+			return;
+		th->p = p;
+		th->p_id = id;
+	}
+	barrier_var(id);
+	if (id < COSCHED_GO_PS)
+		gp->p_cpu[id] = cpu + 1;
+}
+
 /* @v from the memory of the thread; false: some of it is not there. */
 __noinline bool go_look(struct go_view *v __arg_nonnull,
 			struct cosched_go_process *gp __arg_nonnull,
@@ -217,6 +235,8 @@ __noinline bool go_look(struct go_view *v __arg_nonnull,
 	th->goid = 0;
 	if (v->curg)
 		go_view_g(v, b, l, th);
+	if (v->p)
+		go_note_p(gp, th, v->p, bpf_get_smp_processor_id());
 	if (role_is_worker(v))
 		v->worker = read_user_word(v->p + l->p_worker);
 	return true;
@@ -298,6 +318,60 @@ static inline void go_sample(struct task_struct *p, struct task_ctx *t)
 {
 	if (t->is_go || t->go_seen != go_changes)
 		go_sample_known(p, t);
+}
+
+/*
+ * Where the P ran last that @p is woken up to run; -1: nowhere, or it is not known.
+ * The waker has put the P into the m before, and its memory is that of @p: it is
+ * current. Go's caches, queues and timers belong to the P, not to the thread.
+ */
+__noinline s32 go_wake_cpu(struct task_struct *p __arg_trusted)
+{
+	struct cosched_go_process *gp = go_process_of(p);
+	struct cosched_go_thread *th;
+	u64 nextp;
+	u32 id;
+
+	th = gp ? bpf_task_storage_get(&go_threads, p, 0, 0) : NULL;
+	if (!th || !th->m || bpf_get_current_task_btf()->mm != p->mm)
+		return -1;
+	nextp = read_user_word(th->m + gp->layout.m_nextp);
+	if (!nextp)
+		return -1;
+	id = th->p_id;
+	if (nextp != th->p &&
+	    bpf_probe_read_user(&id, sizeof(id), (void *)nextp))
+		return -1;
+	barrier_var(id);
+	return id < COSCHED_GO_PS ? gp->p_cpu[id] - 1 : -1;
+}
+
+/*
+ * Where to begin looking for a CPU for @p, which ran on @prev. On its node only: who
+ * goes to another one is for its gates to say (numa.h).
+ */
+static inline s32 go_begin(struct task_struct *p, const struct task_ctx *t,
+			   s32 prev, s32 *ret_hint)
+{
+	s32 cpu = t->is_go ? go_wake_cpu(p) : -1;
+
+	*ret_hint = cpu;
+	if (cpu < 0 || cpu == prev || node_index(cpu) != node_index(prev) ||
+	    !bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+		return prev;
+	return cpu;
+}
+
+/* It goes to @cpu. */
+static inline void go_placed(s32 hint, s32 prev, s32 cpu)
+{
+	if (hint < 0)
+		return;
+	stat_inc(COSCHED_STAT_GO_WAKE);
+	if (cpu == hint)
+		stat_inc(COSCHED_STAT_GO_WAKE_HIT);
+	if (prev == hint)
+		stat_inc(COSCHED_STAT_GO_WAKE_THREAD);
 }
 
 /* A process runs another program: what was known is not true any more. */

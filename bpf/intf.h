@@ -118,6 +118,11 @@ enum cosched_counter {
 					 * there just now */
 	COSCHED_STAT_NUMA_REBIND,	/* made at home on another node, as its own
 					 * was overloaded */
+	COSCHED_STAT_GO_WAKE,		/* threads of Go programs woken to run a P
+					 * that had run before */
+	COSCHED_STAT_GO_WAKE_HIT,	/* ... put where it ran last */
+	COSCHED_STAT_GO_WAKE_THREAD,	/* ... where the thread itself ran last,
+					 * too: what without looking is met */
 	COSCHED_STAT_STARVED,		/* waited longer than starve_ns: a defect */
 	COSCHED_STAT_FALLBACK,		/* no task context: global queue used */
 	COSCHED_STAT_CGROUP_OVERFLOW,	/* cgroups without a slot of their own */

@@ -175,6 +175,8 @@ static const struct {
 	  COSCHED_STAT_LOCAL, COSCHED_STAT_KEEP },
 	{ "switches", COSCHED_STAT_PREEMPT, COSCHED_STAT_MIGRATE_NODE,
 	  COSCHED_STAT_SWITCH, COSCHED_STAT_SWITCH },
+	{ "wake-ups of Go's threads", COSCHED_STAT_GO_WAKE,
+	  COSCHED_STAT_GO_WAKE_THREAD, COSCHED_STAT_GO_WAKE, COSCHED_STAT_GO_WAKE },
 };
 
 static __u64 sum_counters(const struct cosched_stats *st, unsigned int first,
