@@ -16,6 +16,7 @@
 
 #include <linux/cosched.h>
 
+#include "golayout.h"
 #include "policy/numa.h"
 #include "policy/quota.h"
 
@@ -124,6 +125,11 @@ enum cosched_counter {
 	COSCHED_STAT_HINT_INVALID,	/* a phase that there is not */
 	COSCHED_STAT_HINT_LATE,		/* a deadline passed in the wait for a
 					 * CPU */
+	COSCHED_STAT_GO_WAKE,		/* threads of Go programs woken to run a P
+					 * that had run before */
+	COSCHED_STAT_GO_WAKE_HIT,	/* ... put where it ran last */
+	COSCHED_STAT_GO_WAKE_THREAD,	/* ... where the thread itself ran last,
+					 * too: what without looking is met */
 	COSCHED_STAT_STARVED,		/* waited longer than starve_ns: a defect */
 	COSCHED_STAT_FALLBACK,		/* no task context: global queue used */
 	COSCHED_STAT_CGROUP_OVERFLOW,	/* cgroups without a slot of their own */
@@ -143,6 +149,8 @@ struct cosched_stats {
 	__u64 phase_run_ns[COSCHED_NR_HINT_PHASES];
 	__u64 phase_waits[COSCHED_NR_HINT_PHASES];	/* for a CPU */
 	__u64 phase_wait_ns[COSCHED_NR_HINT_PHASES];
+	/* Looks at threads of Go programs, by the role that was seen. */
+	__u64 go_samples[COSCHED_NR_GO_ROLES];
 };
 
 /* Ring buffer "events": what the daemon should know at once. */

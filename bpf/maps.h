@@ -78,6 +78,8 @@ struct task_ctx {
 	bool queued;		/* came through one of our queues */
 	bool urgent;		/* its group had some of its reserve left when
 				 * it was queued, or else when it started */
+	bool is_go;		/* of a Go program, when go_seen was go_changes */
+	u32 go_seen;
 };
 
 struct {

@@ -35,6 +35,7 @@ struct cosched_cli {
 	__u64 pid, seconds, buffer_kib;	/* trace, jitter: 0 not given */
 	bool all;			/* trace */
 	const char *cgroup, *output, *format, *go_trace;	/* trace, or NULL */
+	bool go_on, go_off;		/* go */
 };
 
 struct cosched_command {
@@ -62,5 +63,6 @@ extern const struct cosched_option cosched_stats_options[];
 extern const struct cosched_option cosched_load_options[];
 extern const struct cosched_option cosched_trace_options[];
 extern const struct cosched_option cosched_jitter_options[];
+extern const struct cosched_option cosched_go_options[];
 
 #endif /* _COSCHED_CLI_CLI_H */

@@ -45,11 +45,18 @@ void cosched_client_close(struct cosched_client *c)
 int cosched_client_call(struct cosched_client *c, const char *method,
 			cosched_json **ret_reply, const char **ret_error)
 {
+	return cosched_client_ask(c, method, NULL, ret_reply, ret_error);
+}
+
+int cosched_client_ask(struct cosched_client *c, const char *method,
+		       cosched_json *parameters, cosched_json **ret_reply,
+		       const char **ret_error)
+{
 	cosched_json *reply = NULL;
 	const char *error = NULL;
 	int r;
 
-	r = sd_varlink_call(c->link, method, NULL, &reply, &error);
+	r = sd_varlink_call(c->link, method, parameters, &reply, &error);
 	if (r < 0)
 		return r;
 	if (error) {

@@ -23,6 +23,11 @@ void cosched_client_close(struct cosched_client *client);
 int cosched_client_call(struct cosched_client *client, const char *method,
 			cosched_json **ret_reply, const char **ret_error);
 
+/* The same with parameters, which are not changed. */
+int cosched_client_ask(struct cosched_client *client, const char *method,
+		       cosched_json *parameters, cosched_json **ret_reply,
+		       const char **ret_error);
+
 /* Say why cosched_client_open() failed with @r. Returns COSCHED_CLI_FAILED. */
 int cosched_client_fail(int r);
 

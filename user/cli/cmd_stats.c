@@ -112,6 +112,7 @@ static void read_sample(cosched_json *reply, struct sample *ret)
 {
 	cosched_json *counters = sd_json_variant_by_key(reply, "counters");
 	cosched_json *classes = sd_json_variant_by_key(reply, "classes");
+	cosched_json *roles = sd_json_variant_by_key(reply, "go_roles");
 	size_t i;
 
 	memset(ret, 0, sizeof(*ret));
@@ -121,6 +122,10 @@ static void read_sample(cosched_json *reply, struct sample *ret)
 		ret->stats.counter[i] =
 			cosched_json_u64(counters,
 					 cosched_counter_name((unsigned int)i));
+	for (i = 0; roles && i < COSCHED_NR_GO_ROLES; i++)
+		ret->stats.go_samples[i] =
+			cosched_json_u64(roles,
+					 cosched_go_role_name((unsigned int)i));
 	read_limits(sd_json_variant_by_key(reply, "limits"), ret);
 	for (i = 0; i < count_elements(classes); i++)
 		read_class(sd_json_variant_by_index(classes, i), &ret->stats);
@@ -172,6 +177,8 @@ static const struct {
 	  COSCHED_STAT_SWITCH, COSCHED_STAT_SWITCH },
 	{ "switches, as to hints", COSCHED_STAT_HINT_CHANGE,
 	  COSCHED_STAT_HINT_LATE, COSCHED_STAT_SWITCH, COSCHED_STAT_SWITCH },
+	{ "wake-ups of Go's threads", COSCHED_STAT_GO_WAKE,
+	  COSCHED_STAT_GO_WAKE_THREAD, COSCHED_STAT_GO_WAKE, COSCHED_STAT_GO_WAKE },
 };
 
 static __u64 sum_counters(const struct cosched_stats *st, unsigned int first,
@@ -200,6 +207,28 @@ static void print_counter(const struct cosched_stats *st, unsigned int i,
 		     cosched_counter_help(i));
 }
 
+/* Only where there was a Go program. */
+static void print_go_roles(const struct cosched_stats *st)
+{
+	__u64 whole = 0;
+	unsigned int i;
+
+	for (i = 0; i < COSCHED_NR_GO_ROLES; i++)
+		whole += st->go_samples[i];
+	if (whole)
+		(void)printf("%sof %llu looks at threads of Go programs:%s\n",
+			     cosched_color(COSCHED_BOLD), whole,
+			     cosched_color(COSCHED_PLAIN));
+	for (i = 0; i < COSCHED_NR_GO_ROLES; i++)
+		if (st->go_samples[i])
+			(void)printf("%-16s %14llu %6.1f%%  %s\n",
+				     cosched_go_role_name(i),
+				     st->go_samples[i],
+				     100.0 * (double)st->go_samples[i] /
+					     (double)whole,
+				     cosched_go_role_help(i));
+}
+
 static void print_counters(const struct cosched_stats *st)
 {
 	unsigned int i, g;
@@ -215,6 +244,7 @@ static void print_counters(const struct cosched_stats *st)
 		for (i = groups[g].first; i <= groups[g].last; i++)
 			print_counter(st, i, whole);
 	}
+	print_go_roles(st);
 	(void)printf("%sthat should not be:%s\n", cosched_color(COSCHED_BOLD),
 		     cosched_color(COSCHED_PLAIN));
 	for (i = COSCHED_STAT_STARVED; i < COSCHED_NR_STATS; i++)

@@ -26,7 +26,7 @@
 #include <systemd/sd-daemon.h>
 
 struct options {
-	bool foreground, partial, no_restart, verbose, help, version;
+	bool foreground, partial, no_restart, no_go, verbose, help, version;
 	__u64 timeout_ms, slice_us, max_restarts;
 };
 
@@ -50,6 +50,7 @@ static const struct cosched_option option_table[] = {
 	       "N", "give up after N restarts that did not help (5)"),
 	FLAG("no-restart", 0, no_restart,
 	     "end when the kernel ended the scheduler"),
+	FLAG("no-go", 0, no_go, "do not look for Go programs"),
 	FLAG("verbose", 'v', verbose, "print what libbpf warns about"),
 	FLAG("help", 'h', help, "print this help"),
 	FLAG("version", 'V', version, "print the version"),
@@ -290,6 +291,7 @@ static int run(const struct options *o, int ready_fd)
 			.slice_ns = o->slice_us * 1000,
 			.verbose = o->verbose,
 		},
+		.no_go = o->no_go,
 		.max_restarts = o->no_restart ? 0 : (unsigned int)o->max_restarts,
 	};
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;

@@ -176,6 +176,7 @@ static void unload(struct cosched_supervisor *s)
 
 	sd_event_source_disable_unref(s->ring_source);
 	s->ring_source = NULL;
+	cosched_gowatch_pause(&s->gowatch);
 	if (!s->loader)
 		return;
 	cosched_hints_detach(s->config.hints);
@@ -271,11 +272,21 @@ static int on_ring(sd_event_source *source, int fd, uint32_t revents,
 	return 0;
 }
 
+static void on_exec(const struct cosched_go_exec *exec, void *userdata)
+{
+	struct cosched_supervisor *s = userdata;
+
+	if (!s->config.no_go)
+		cosched_gowatch_exec(&s->gowatch, exec);
+}
+
 static int watch_ring(struct cosched_supervisor *s)
 {
 	int fd, ret;
 
 	ret = cosched_loader_subscribe(s->loader, on_event, s, &fd);
+	if (!ret)
+		ret = cosched_loader_subscribe_execs(s->loader, on_exec, s);
 	if (ret)
 		return ret;
 	ret = sd_event_add_io(s->event, &s->ring_source, fd, EPOLLIN, on_ring,
@@ -372,6 +383,8 @@ static int load(struct cosched_supervisor *s, struct cosched_exit *ret_exit,
 	s->loaded_us = now_us();
 	s->load_us = s->loaded_us - before;
 	s->state = COSCHED_DAEMON_ENABLED;
+	if (!s->config.no_go)
+		cosched_gowatch_start(&s->gowatch, s->event, s->loader);
 	cosched_log(LOG_NOTICE, "scheduler enabled for %s, after %s",
 		    s->config.loader.partial ? "tasks of policy SCHED_EXT" :
 					       "all tasks",
@@ -487,4 +500,5 @@ void cosched_supervisor_stop(struct cosched_supervisor *s)
 	sd_event_source_disable_unref(s->uevent_source);
 	cosched_closep(&s->uevent_fd);
 	unload(s);
+	cosched_gowatch_stop(&s->gowatch);
 }

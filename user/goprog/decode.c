@@ -45,18 +45,24 @@ static bool is_immediate(const unsigned char *p)
 	       (p[2] & 0xf8) == 0xc0;
 }
 
-/* mov %fs:disp32,reg: the absolute address is in a SIB byte. */
-static bool is_fs_absolute(const unsigned char *p)
+/* A move of 64 bits between a register and what %fs leads to, either way. */
+static bool is_fs_move(const unsigned char *p)
 {
-	return p[0] == 0x64 && (p[1] == 0x48 || p[1] == 0x4c) && p[2] == 0x8b &&
-	       (p[3] & 0xc7) == 0x04 && p[4] == 0x25;
+	return p[0] == 0x64 && (p[1] & 0xf8) == 0x48 &&
+	       (p[2] == 0x8b || p[2] == 0x89);
 }
 
-/* mov %fs:(reg),reg */
+/* %fs:disp32: the absolute address is in a SIB byte. */
+static bool is_fs_absolute(const unsigned char *p)
+{
+	return is_fs_move(p) && (p[3] & 0xc7) == 0x04 && p[4] == 0x25;
+}
+
+/* %fs:(reg) */
 static bool is_fs_register(const unsigned char *p)
 {
-	return p[0] == 0x64 && (p[1] & 0xf8) == 0x48 && p[2] == 0x8b &&
-	       (p[3] & 0xc0) == 0x00 && (p[3] & 7) != 5;
+	return is_fs_move(p) && (p[3] & 0xc0) == 0x00 && (p[3] & 7) != 4 &&
+	       (p[3] & 7) != 5;
 }
 
 int decode_tls(const struct image *im, __u64 addr, __s64 *ret_offset,

@@ -123,18 +123,6 @@ static void find_addresses(const struct image *im, struct cosched_go_program *re
 	find_tls(im, &sym, &fn, ret);
 }
 
-static __u64 lowest_address(const struct image *im)
-{
-	__u64 lowest = UINT64_MAX;
-	size_t i;
-
-	for (i = 0; i < im->nr_segments; i++)
-		if (im->segments[i].p_type == PT_LOAD &&
-		    im->segments[i].p_vaddr < lowest)
-			lowest = im->segments[i].p_vaddr;
-	return lowest == UINT64_MAX ? 0 : lowest;
-}
-
 static int read_elf(Elf *elf, struct cosched_go_program *ret)
 {
 	struct cosched_go_program p = {};
@@ -149,7 +137,7 @@ static int read_elf(Elf *elf, struct cosched_go_program *ret)
 	(void)cosched_go_version_parse(p.text, &p.version);
 	p.pie = im.ehdr.e_type == ET_DYN;
 	p.is_static = !image_segment(&im, PT_INTERP);
-	p.base = lowest_address(&im);
+	p.entry = im.ehdr.e_entry;
 	find_addresses(&im, &p);
 	if (!image_layout(&im, &p.layout))
 		p.source = COSCHED_GO_DWARF;

@@ -42,8 +42,8 @@ struct cosched_go_program {
 	__s64 tls_offset;	/* of g, from the thread pointer */
 	__u64 tls_slot;		/* address of a word that has tls_offset once
 				 * the program is loaded, 0: none */
-	__u64 base;		/* lowest address of a segment, as in the file */
 	/* Addresses, as in the file, 0: not found. */
+	__u64 entry;		/* where it starts */
 	__u64 sysmon;		/* function runtime.sysmon */
 	__u64 sched;		/* variable runtime.sched */
 };

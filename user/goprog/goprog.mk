@@ -6,10 +6,16 @@ GOPROG_LIBS := -ldw -lelf
 
 $(call user_obj,user/goprog/layouts.c): user/goprog/layouts.inc
 
-HOST_TESTS += build/test/test_goprog
+HOST_TESTS += build/test/test_goprog build/test/test_gosample
 FUZZ_TARGETS += build/test/fuzz_goprog
 
-build/test/test_goprog: user/goprog/tests/test_goprog.c $(GOPROG_SRC)
+build/test/test_gosample: bpf/policy/role.h | build/selftests/goroles-stripped \
+	build/selftests/goroles-cgo-pie-stripped \
+	build/selftests/goroles-cgo-static-stripped \
+	build/selftests/goroles-go1.24-stripped
+
+build/test/test_goprog build/test/test_gosample: build/test/%: \
+		user/goprog/tests/%.c $(GOPROG_SRC)
 	@echo "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_SAN) -MMD -MP -MF $@.d -MT $@ \
