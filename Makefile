@@ -72,6 +72,7 @@ KERNEL ?= $(shell uname -r)
 include bpf/bpf.mk
 include kmod/kmod.mk
 include user/user.mk
+include user/log/log.mk
 include user/bench/bench.mk
 include selftests/selftests.mk
 include scripts/host.mk
