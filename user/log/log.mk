@@ -13,7 +13,7 @@ LOG_LIB := build/lib/libcosched_log.a
 LOG_LIBS := -luring -pthread
 LOG_SO := build/lib/libcosched_log.so.0
 LOG_PC := build/lib/pkgconfig/libcosched_log.pc
-LOG_TESTS := test_log_format test_log_scan test_log_writer
+LOG_TESTS := test_log_format test_log_scan test_log_writer test_log_fault test_log_crash
 
 LOG_PURE := user/log/crc32c.c user/log/format.c user/log/template.c user/log/scan.c
 
