@@ -23,6 +23,8 @@ enum cosched_cli_status {
 struct cosched_cli {
 	bool json, no_color, help, version;
 	__u64 interval, count;		/* stats */
+	bool journal;			/* log */
+	__u64 from;			/* log */
 };
 
 struct cosched_command {
@@ -40,8 +42,10 @@ int cosched_cmd_disable(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_set(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_log(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
 
 extern const struct cosched_option cosched_stats_options[];
+extern const struct cosched_option cosched_log_options[];
 
 #endif /* _COSCHED_CLI_CLI_H */

@@ -10,6 +10,7 @@
 #include "common/kernel.h"
 #include "daemon/backoff.h"
 #include "daemon/event.h"
+#include "daemon/ingest.h"
 #include "daemon/loader.h"
 
 #include <systemd/sd-event.h>
@@ -47,8 +48,9 @@ struct cosched_supervisor {
 	char module_problem[512];	/* why we do not hear it, "" if we do */
 	struct cosched_ratelimit starved;
 	int uevent_fd;			/* -1: the timer alone has to do */
-	sd_event_source *uevent_source, *tick_source, *retry_source;
-	sd_event_source *ring_source;
+	sd_event_source *tick_source, *retry_source;
+	struct cosched_ingest *ingest;
+	struct cosched_ingest_source uevent_source, ring_source;
 };
 
 /* "starting", "enabled", "waiting", "stopping". */

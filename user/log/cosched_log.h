@@ -282,6 +282,7 @@ struct cosched_log_item {
 	__u64 id;		/* counts from 1, without gap */
 	__u64 time_ns;		/* enqueued at, CLOCK_MONOTONIC of that boot */
 	__u64 realtime_ns;	/* the same as CLOCK_REALTIME */
+	__u8 boot_id[16];	/* the kernel's, of when time_ns counts */
 	__u32 producer;		/* which one, numbered from 1 for each open */
 	__u32 format;		/* 0: of cosched_log_append() */
 	const char *name;	/* of the format */
@@ -319,6 +320,22 @@ int cosched_log_reader_fields(struct cosched_log_reader *reader,
 			      unsigned int n);
 
 void cosched_log_reader_close(struct cosched_log_reader *reader);
+
+/* What cosched_log_copy() found and did. */
+struct cosched_log_copied {
+	__u64 segments, records, definitions;	/* that are in the copy */
+	__u64 problems;		/* torn, corrupt or unreadable places */
+	__u64 lost;		/* records known to be missing */
+};
+
+/*
+ * Copy every record of the log in @dir that is intact to a new log in
+ * @to_dir, which must not exist or be empty, with their ids and times. The copy
+ * has no damage, but gaps where records were lost; @dir is not changed.
+ * -ENOTEMPTY, and what the file system says.
+ */
+int cosched_log_copy(const char *dir, const char *to_dir,
+		     struct cosched_log_copied *ret_copied);
 
 #ifdef __cplusplus
 }

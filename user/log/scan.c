@@ -369,6 +369,7 @@ static void fill_record(const struct cosched_log_scan *s,
 		.payload = r->payload,
 		.length = r->length,
 	};
+	memcpy(item->boot_id, s->header.boot_id, sizeof(item->boot_id));
 }
 
 int cosched_log_scan_next(struct cosched_log_scan *s,

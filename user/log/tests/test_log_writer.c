@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 static char *dir;
 
@@ -208,12 +209,12 @@ static void test_threads(void)
 }
 
 /* A device that does nothing until it is let go. */
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static sem_t gate;
 
 static long finish_at_gate(struct cosched_log_io *io)
 {
-	(void)pthread_mutex_lock(&gate);
-	(void)pthread_mutex_unlock(&gate);
+	(void)sem_wait(&gate);
+	(void)sem_post(&gate);
 	return cosched_log_io_plain.finish(io);
 }
 
@@ -268,7 +269,7 @@ static void test_full(enum cosched_log_full full, const char *name)
 	if (cosched_log_open_with(dir, &options, &ops, NULL, NULL, &log))
 		exit(1);
 	p = make_producer(log);
-	(void)pthread_mutex_lock(&gate);
+	(void)sem_wait(&gate);
 	/* More than ring, heap and two batches hold. */
 	accepted = put_many(p, 3000);
 	cosched_log_get_counters(log, &c);
@@ -277,7 +278,7 @@ static void test_full(enum cosched_log_full full, const char *name)
 	CHECK(full == COSCHED_LOG_OVERFLOW ?
 	      c.overflowed > 900 && c.overflowed < 1100 : !c.overflowed,
 	      "%s: %llu on the heap", name, c.overflowed);
-	(void)pthread_mutex_unlock(&gate);
+	(void)sem_post(&gate);
 	CHECK(!cosched_log_sync(p, NULL), "%s: synced", name);
 	CHECK(put_many(p, 3) == 3, "%s: there is room again", name);
 	(void)cosched_log_producer_destroy(p);
@@ -302,7 +303,7 @@ static void *let_go(void *data)
 		(void)usleep(1000);
 		cosched_log_get_counters(log, &c);
 	} while (!c.blocked && ++i < 20000);
-	(void)pthread_mutex_unlock(&gate);
+	(void)sem_post(&gate);
 	return NULL;
 }
 
@@ -320,7 +321,7 @@ static void test_block(void)
 	if (cosched_log_open_with(dir, &options, &ops, NULL, NULL, &log))
 		exit(1);
 	p = make_producer(log);
-	(void)pthread_mutex_lock(&gate);
+	(void)sem_wait(&gate);
 	(void)pthread_create(&thread, NULL, let_go, log);
 	CHECK(put_many(p, 3000) == 3000, "block: all 3000 accepted");
 	(void)pthread_join(thread, NULL);
@@ -472,6 +473,7 @@ int main(void)
 {
 	char text[160];
 
+	(void)sem_init(&gate, 0, 1);
 	dir = make_directory();
 	CHECK(!cosched_log_probe(dir, text, sizeof(text)), "probe: %s", text);
 	CHECK(cosched_log_probe("/nowhere", text, sizeof(text)) == -ENOENT,
