@@ -62,6 +62,14 @@ build/test/fuzz_log_segment: user/log/tests/fuzz_log_segment.c $(LOG_PURE)
 	$(Q)$(CLANG) $(USER_CPPFLAGS) -std=gnu11 -O1 -g \
 		-fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^)
 
+# Runs in the VM, see scripts/vm/powercut.
+build/test/powercut: user/log/tests/powercut.c user/log/tests/helpers.h $(LOG_LIB)
+	@echo "  CC      $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_CFLAGS) -Iuser/common/tests -o $@ $< \
+		$(LOG_LIB) $(LOG_LIBS)
+selftests: build/test/powercut
+
 .PHONY: install-log
 install: install-log
 install-log: log
