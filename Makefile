@@ -36,8 +36,13 @@ vm-root: ## make the VM root and fetch the kernel (KVER= picks another)
 demo: all ## boot, run the training job under EEVDF and under cosched, compare
 	$(Q)scripts/demo
 
-bench: all bench-programs ## schedulers against each other (B=benchmarks S=schedulers N=rounds)
+ifeq ($(B),io)
+bench: user
+	$(Q)N='$(N)' scripts/bench/io
+else
+bench: all bench-programs ## schedulers against each other (B=benchmarks S=schedulers N=rounds); B=io: log and loader
 	$(Q)B='$(B)' S='$(S)' N='$(N)' scripts/bench/contest
+endif
 
 check: ## set everything up, build, and pass every test
 	$(Q)scripts/check

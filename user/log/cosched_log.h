@@ -239,6 +239,7 @@ struct cosched_log_counters {
 	__u64 segment;		/* number of the current segment */
 	__s64 error;		/* of the last try to write, 0: it succeeded */
 	__u64 recovered_torn_bytes; /* cut off when it was opened */
+	__u64 spare_ready;	/* 1: the next segment's file is ready */
 };
 void cosched_log_get_counters(struct cosched_log *log,
 			      struct cosched_log_counters *ret_counters);

@@ -54,6 +54,8 @@ struct cosched_log_producer {
 	_Atomic __u64 enqueued;	/* records; what head_published covers, or more */
 	_Atomic __u64 blocked, dropped, overflowed, invalid;
 	_Atomic __u32 is_blocked;	/* it waits on room */
+	_Atomic bool is_overflowing;	/* set by the producer, cleared by the
+					 * writer; both under overflow_lock */
 
 	/* The writer writes, others read. */
 	_Alignas(64) _Atomic __u64 tail;
@@ -70,8 +72,6 @@ struct cosched_log_producer {
 	/* Records on the heap are newer than those in the ring. */
 	pthread_mutex_t overflow_lock;
 	struct cosched_log_overflow *overflow, **overflow_end;
-	_Atomic bool is_overflowing;	/* set by the producer, cleared by the
-					 * writer; both under the lock */
 };
 
 /* A batch: records in a buffer, which become a frame. The writer's. */
@@ -131,8 +131,9 @@ struct cosched_log {
 	struct cosched_log_format *formats[COSCHED_LOG_FORMATS_MAX];
 	_Atomic __u32 nr_formats;
 
-	_Atomic __u32 asleep;		/* enum cosched_log_asleep, a futex */
-	_Atomic __u32 waiters;		/* threads in sync or flush */
+	/* Read for each record: alone in its cache line. */
+	_Alignas(64) _Atomic __u32 asleep; /* enum cosched_log_asleep, a futex */
+	_Alignas(64) _Atomic __u32 waiters;		/* threads in sync or flush */
 	_Atomic __u32 attempts;		/* a futex: grows with each try to write */
 	_Atomic int error;		/* of the last one */
 	_Atomic bool is_closing, must_rotate;

@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define CLEAN_UP_S	600
-#define ZERO_BYTES	(1u << 20)
+/* At a time: a durable write may have to wait for so much. */
+#define ZERO_BYTES	(256u << 10)
 
 static int write_zeros(int fd, __u64 bytes)
 {

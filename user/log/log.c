@@ -182,9 +182,10 @@ int cosched_log_open_with(const char *dir,
 
 	if (ret)
 		return ret;
-	log = calloc(1, sizeof(*log));
+	log = aligned_alloc(64, sizeof(*log));
 	if (!log)
 		return -ENOMEM;
+	memset(log, 0, sizeof(*log));
 	log->options = *options;
 	log->dir = log->lock_fd = log->segment.fd = -1;
 	log->fault = fault;
@@ -389,6 +390,9 @@ void cosched_log_get_counters(struct cosched_log *log,
 		.last_id = log->last_id, .segment = log->segment.number,
 		.error = log->error, .recovered_torn_bytes = log->torn_bytes,
 	};
+	(void)pthread_mutex_lock(&log->keeper_lock);
+	ret->spare_ready = log->spare_state == COSCHED_LOG_SPARE_READY;
+	(void)pthread_mutex_unlock(&log->keeper_lock);
 	(void)pthread_mutex_lock(&log->producers_lock);
 	ret->blocked = log->lost_counters[0];
 	ret->dropped = log->lost_counters[1];

@@ -18,7 +18,7 @@ LOG_TESTS := test_log_format test_log_scan test_log_writer test_log_fault test_l
 LOG_PURE := user/log/crc32c.c user/log/format.c user/log/template.c user/log/scan.c
 
 .PHONY: log
-log: $(LOG_LIB) $(LOG_SO) $(LOG_PC) build/examples/log
+log: $(LOG_LIB) $(LOG_SO) $(LOG_PC) build/examples/log build/bin/logbench
 user: log
 
 $(LOG_OBJ): USER_CFLAGS += -fPIC
@@ -44,6 +44,13 @@ build/examples/log: user/log/examples/log.c $(LOG_LIB)
 	@echo "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(CFLAGS) -Iuser/log -o $@ $< \
+		$(LOG_LIB) $(LOG_LIBS)
+
+build/bin/logbench: user/bench/logbench.c user/bench/logbench_ingest.c \
+		user/bench/logbench.h $(LOG_LIB)
+	@echo "  CC      $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(CFLAGS) -o $@ $(filter %.c,$^) \
 		$(LOG_LIB) $(LOG_LIBS)
 
 HOST_TESTS += $(LOG_TESTS:%=build/test/%)
