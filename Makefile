@@ -58,6 +58,12 @@ verify: all selftests ## compare the verifier's work with bpf/verified (UPDATE=1
 soak: all selftests ## the long forms of the scheduler's tests: an hour or more
 	$(Q)SOAK=1 scripts/vmtest $(or $(T),sched_ measure_)
 
+soak-log: all selftests ## the long forms of the log's tests: faults, kill -9, power cuts
+	$(Q)MAKEFLAGS= scripts/vm/enter make -j$(JOBS) build/test/test_log_fault build/test/test_log_crash
+	$(Q)SOAK=1 scripts/vm/enter build/test/test_log_fault
+	$(Q)SOAK=1 scripts/vm/enter build/test/test_log_crash
+	$(Q)SOAK=1 scripts/vm/powercut
+
 vm-shell: all selftests ## a shell in the VM, the tree at /src
 	$(Q)scripts/vm/run --shell --timeout 86400 -- bash
 
@@ -90,7 +96,7 @@ clean distclean:
 	$(Q)rm -rf --one-file-system build
 doctor: user
 	$(Q)build/bin/cosched doctor
-demo bench check verify vmtest soak vm-shell vm-root:
+demo bench check verify vmtest soak soak-log vm-shell vm-root:
 	@echo "$@ runs in the VM: call it without NATIVE=1" >&2; exit 2
 endif
 
@@ -101,4 +107,4 @@ help: ## list targets
 		awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
 	@echo "variables: V=1 T=pattern KVER=version NATIVE=1 DESTDIR= PREFIX= JOBS= UPDATE=1"
 
-.PHONY: $(INSIDE) vm-root demo bench check verify vmtest soak vm-shell doctor clean distclean help
+.PHONY: $(INSIDE) vm-root demo bench check verify vmtest soak soak-log vm-shell doctor clean distclean help

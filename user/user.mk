@@ -28,7 +28,7 @@ CLI_SRC := $(wildcard user/cli/*.c)
 user_obj = $(patsubst user/%.c,$(USER_OUT)/%.o,$(1))
 
 USER_BINS := build/bin/coschedd build/bin/cosched
-MAN8 := build/man/cosched.8 build/man/coschedd.8
+MAN8 := build/man/cosched.8 build/man/coschedd.8 build/man/cosched-log.8
 
 .PHONY: user man
 user: $(USER_BINS) man
