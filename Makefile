@@ -58,7 +58,7 @@ verify: all selftests ## compare the verifier's work with bpf/verified (UPDATE=1
 soak: all selftests ## the long forms of the scheduler's tests: an hour or more
 	$(Q)SOAK=1 scripts/vmtest $(or $(T),sched_ measure_)
 
-soak-log: all selftests ## the long forms of the log's tests: faults, kill -9, power cuts
+soak-log: all selftests ## long forms of the log's tests: faults, kill -9, power cuts
 	$(Q)MAKEFLAGS= scripts/vm/enter make -j$(JOBS) build/test/test_log_fault build/test/test_log_crash
 	$(Q)SOAK=1 scripts/vm/enter build/test/test_log_fault
 	$(Q)SOAK=1 scripts/vm/enter build/test/test_log_crash

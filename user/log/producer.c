@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define AHEAD		1024	/* bytes; the ring is mapped twice, so they are there */
 #define WAIT_NS		50000000ULL	/* a wake-up that was missed costs so much */
 
 /* Memory that repeats itself: @size bytes, twice in a row. */
@@ -211,18 +210,6 @@ static struct cosched_log_record *reserve_slowly(struct cosched_log_producer *p,
 	return NULL;
 }
 
-/*
- * The writer has read the lines that come next, on another CPU: ask for them
- * before they are written.
- */
-static void prefetch(const char *at, size_t bytes)
-{
-	const char *end = at + AHEAD + bytes;
-
-	for (at += AHEAD; at < end; at += 64)
-		__builtin_prefetch(at, 1);
-}
-
 /* Room for a record with @length bytes of payload; NULL and an error. */
 static struct cosched_log_record *reserve(struct cosched_log_producer *p,
 					  size_t length, int *ret_error)
@@ -239,7 +226,6 @@ static struct cosched_log_record *reserve(struct cosched_log_producer *p,
 			return NULL;
 	} else {
 		r = (void *)(p->ring + (p->head & (p->size - 1)));
-		prefetch((char *)r, bytes);
 	}
 	/* Zeros up to 8 bytes, before the payload goes over some of them. */
 	if (bytes > sizeof(*r))

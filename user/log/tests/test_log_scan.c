@@ -253,7 +253,7 @@ static void test_foreign(void)
 
 int main(int argc, char **argv)
 {
-	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 
+	seed = argc > 1 ? strtoull(argv[1], NULL, 0) :
 			  cosched_test_seed();
 	printf("# seed %llu\n", seed);
 	make_image();
