@@ -469,6 +469,50 @@ static void test_restart(void)
 	clear_directory(dir);
 }
 
+/* A copy of a damaged log has all that is intact, with its ids, and no damage. */
+static void test_copy(void)
+{
+	struct cosched_log_options options = TEST_OPTIONS;
+	struct cosched_log_producer *p;
+	struct cosched_log_copied c;
+	struct cosched_log *log;
+	struct summary s;
+	char path[256], to[256];
+	int fd, i;
+
+	/* So each sync is one frame. */
+	options.flags = COSCHED_LOG_INLINE;
+	log = open_log(&options);
+	p = make_producer(log);
+	for (i = 0; i < 3; i++) {
+		(void)put_many(p, 50);
+		(void)cosched_log_sync(p, NULL);
+	}
+	(void)cosched_log_producer_destroy(p);
+	(void)cosched_log_close(log);
+	/* A byte of the second record: behind headers, frame, one record. */
+	(void)snprintf(path, sizeof(path), "%s/0000000000000001.clog", dir);
+	fd = open(path, O_WRONLY);
+	CHECK(pwrite(fd, "?", 1, 8192 + 64 + 1024 + 500) == 1, "damage");
+	(void)close(fd);
+	(void)snprintf(to, sizeof(to), "%s/copy", dir);
+	CHECK(!cosched_log_copy(dir, to, &c) && c.records == 149 && c.lost == 1 &&
+	      c.problems == 1 && c.segments == 1, "copied");
+	CHECK(cosched_log_copy(dir, to, &c) == -ENOTEMPTY, "not over another log");
+	CHECK(cosched_log_copy("/nowhere", to, &c) == -ENOENT, "of nothing");
+	s = read_log(to, NULL, NULL);
+	CHECK(!s.error && s.n[COSCHED_LOG_RECORD] == 149 && s.last_id == 150 &&
+	      s.n[COSCHED_LOG_GAP] == 1 && s.lost == 1 &&
+	      !s.n[COSCHED_LOG_CORRUPT] && !s.n[COSCHED_LOG_TORN],
+	      "the copy has a gap and no damage");
+	log = NULL;
+	CHECK(!cosched_log_open(to, &options, &log) && !cosched_log_close(log),
+	      "it can be written on");
+	clear_directory(to);
+	(void)rmdir(to);
+	clear_directory(dir);
+}
+
 int main(void)
 {
 	char text[160];
@@ -492,6 +536,7 @@ int main(void)
 	test_retention();
 	test_age();
 	test_restart();
+	test_copy();
 	remove_directory(dir);
 	return check_done();
 }
