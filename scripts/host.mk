@@ -53,7 +53,8 @@ uninstall: ## remove what install put there
 		$(DESTDIR)/lib/modules/$(KERNEL)/extra/cosched.ko \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/coschedd.service \
 		$(DESTDIR)$(PREFIX)/share/man/man8/cosched.8 \
-		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8
+		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/cosched-log.8
 	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
 
 build/user/coschedd.service: user/daemon/coschedd.service

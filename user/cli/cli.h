@@ -36,6 +36,8 @@ struct cosched_cli {
 	bool all;			/* trace */
 	const char *cgroup, *output, *format, *go_trace;	/* trace, or NULL */
 	bool go_on, go_off;		/* go */
+	bool journal;			/* log */
+	__u64 from;			/* log */
 };
 
 struct cosched_command {
@@ -55,6 +57,7 @@ int cosched_cmd_list(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_load(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_go(struct cosched_cli *cli, int argc, char **argv);
+int cosched_cmd_log(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_doctor(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_trace(struct cosched_cli *cli, int argc, char **argv);
 int cosched_cmd_jitter(struct cosched_cli *cli, int argc, char **argv);
@@ -64,5 +67,6 @@ extern const struct cosched_option cosched_load_options[];
 extern const struct cosched_option cosched_trace_options[];
 extern const struct cosched_option cosched_jitter_options[];
 extern const struct cosched_option cosched_go_options[];
+extern const struct cosched_option cosched_log_options[];
 
 #endif /* _COSCHED_CLI_CLI_H */

@@ -10,6 +10,7 @@
 #include "common/kernel.h"
 #include "common/options.h"
 #include "common/proto.h"
+#include "daemon/audit.h"
 #include "daemon/control.h"
 #include "daemon/hint.h"
 #include "daemon/instance.h"
@@ -26,8 +27,9 @@
 #include <systemd/sd-daemon.h>
 
 struct options {
-	bool foreground, partial, no_restart, no_go, verbose, help, version;
-	__u64 timeout_ms, slice_us, max_restarts;
+	bool foreground, partial, no_restart, no_go, no_log, verbose, help, version;
+	__u64 timeout_ms, slice_us, max_restarts, log_days, log_mbytes;
+	const char *log_dir;
 };
 
 #define FLAG(name, letter, field, help)					\
@@ -51,6 +53,13 @@ static const struct cosched_option option_table[] = {
 	FLAG("no-restart", 0, no_restart,
 	     "end when the kernel ended the scheduler"),
 	FLAG("no-go", 0, no_go, "do not look for Go programs"),
+	{ "log-dir", 0, COSCHED_OPT_STRING, offsetof(struct options, log_dir), 0,
+	  0, "DIR", "directory of the log on disk (" COSCHED_AUDIT_DIR ")" },
+	NUMBER("log-days", log_days, 1, 36500, "DAYS",
+	       "how long the log is kept (180)"),
+	NUMBER("log-mbytes", log_mbytes, 0, 1048576, "MIB",
+	       "remove the oldest of it above that size, 0: never (1024)"),
+	FLAG("no-log", 0, no_log, "write no log to disk"),
 	FLAG("verbose", 'v', verbose, "print what libbpf warns about"),
 	FLAG("help", 'h', help, "print this help"),
 	FLAG("version", 'V', version, "print the version"),
@@ -282,6 +291,28 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 	return status;
 }
 
+/* The log on disk, with what the daemon was told to do. */
+static void start_log(sd_event *event, const struct options *o)
+{
+	const struct cosched_audit_config config = {
+		.dir = o->no_log ? NULL : o->log_dir,
+		.keep_days = o->log_days,
+		.keep_mbytes = o->log_mbytes,
+	};
+	char text[256];
+	int r = cosched_audit_start(event, &config);
+
+	if (r < 0)
+		cosched_log(LOG_WARNING, "there will be no log on disk: %s",
+			    strerror(-r));
+	(void)snprintf(text, sizeof(text),
+		       "partial=%d timeout_ms=%llu slice_us=%llu max_restarts=%llu log_days=%llu log_mbytes=%llu uid=%u",
+		       o->partial, o->timeout_ms, o->slice_us,
+		       o->no_restart ? 0 : o->max_restarts, o->log_days,
+		       o->log_mbytes, getuid());
+	cosched_audit_begin(text);
+}
+
 static int run(const struct options *o, int ready_fd)
 {
 	struct cosched_supervisor_config config = {
@@ -313,12 +344,21 @@ static int run(const struct options *o, int ready_fd)
 			    strerror(-r));
 		return COSCHED_STATUS_FAILED;
 	}
-	return serve(event, &supervisor, &config, &normal, ready_fd);
+	start_log(event, o);
+	status = serve(event, &supervisor, &config, &normal, ready_fd);
+	cosched_audit_end(status);
+	cosched_audit_stop();
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = { .max_restarts = 5 };
+	struct options options = {
+		.max_restarts = 5,
+		.log_dir = COSCHED_AUDIT_DIR,
+		.log_days = COSCHED_AUDIT_DAYS,
+		.log_mbytes = COSCHED_AUDIT_MBYTES,
+	};
 	int status, ready_fd = -1, r;
 
 	status = parse_options(argc, argv, &options);

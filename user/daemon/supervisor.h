@@ -12,6 +12,7 @@
 #include "daemon/event.h"
 #include "daemon/hint.h"
 #include "daemon/gowatch.h"
+#include "daemon/ingest.h"
 #include "daemon/loader.h"
 
 #include <systemd/sd-event.h>
@@ -52,8 +53,9 @@ struct cosched_supervisor {
 	struct cosched_ratelimit starved;
 	struct cosched_gowatch gowatch;
 	int uevent_fd;			/* -1: the timer alone has to do */
-	sd_event_source *uevent_source, *tick_source, *retry_source;
-	sd_event_source *ring_source;
+	sd_event_source *tick_source, *retry_source;
+	struct cosched_ingest *ingest;
+	struct cosched_ingest_source uevent_source, ring_source;
 };
 
 /* "starting", "enabled", "waiting", "stopping". */
