@@ -19,6 +19,7 @@ type fakeDaemon struct {
 	t      testing.TB
 	path   string
 	listen int
+	served chan struct{}         // closed when nobody accepts any more
 	client atomic.Int64          // its descriptor, -1: none
 	page   atomic.Pointer[cells] // of the last client
 }
@@ -59,10 +60,12 @@ func (d *fakeDaemon) start() {
 		d.t.Fatal(err)
 	}
 	d.listen = fd
-	go d.serve(fd)
+	d.served = make(chan struct{})
+	go d.serve(fd, d.served)
 }
 
-func (d *fakeDaemon) serve(listen int) {
+func (d *fakeDaemon) serve(listen int, served chan struct{}) {
+	defer close(served)
 	for {
 		fd, _, err := syscall.Accept4(listen, syscall.SOCK_CLOEXEC)
 		if err != nil {
@@ -99,6 +102,8 @@ func (d *fakeDaemon) answer(fd int) {
 
 func (d *fakeDaemon) stop() {
 	syscall.Shutdown(d.listen, syscall.SHUT_RDWR)
+	// The number may be another daemon's socket next, not to be accepted on.
+	<-d.served
 	syscall.Close(d.listen)
 	if fd := d.client.Swap(-1); fd >= 0 {
 		syscall.Close(int(fd))
