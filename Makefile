@@ -36,8 +36,13 @@ vm-root: ## make the VM root and fetch the kernel (KVER= picks another)
 demo: all ## boot, run the training job under EEVDF and under cosched, compare
 	$(Q)scripts/demo
 
-bench: all bench-programs ## schedulers against each other (B=benchmarks S=schedulers N=rounds)
+ifeq ($(B),io)
+bench: user
+	$(Q)N='$(N)' scripts/bench/io
+else
+bench: all bench-programs ## schedulers against each other (B=benchmarks S=schedulers N=rounds); B=io: log and loader
 	$(Q)B='$(B)' S='$(S)' N='$(N)' scripts/bench/contest
+endif
 
 check: ## set everything up, build, and pass every test
 	$(Q)scripts/check
@@ -52,6 +57,12 @@ verify: all selftests ## compare the verifier's work with bpf/verified (UPDATE=1
 
 soak: all selftests ## the long forms of the scheduler's tests: an hour or more
 	$(Q)SOAK=1 scripts/vmtest $(or $(T),sched_ measure_)
+
+soak-log: all selftests ## long forms of the log's tests: faults, kill -9, power cuts
+	$(Q)MAKEFLAGS= scripts/vm/enter make -j$(JOBS) build/test/test_log_fault build/test/test_log_crash
+	$(Q)SOAK=1 scripts/vm/enter build/test/test_log_fault
+	$(Q)SOAK=1 scripts/vm/enter build/test/test_log_crash
+	$(Q)SOAK=1 scripts/vm/powercut
 
 vm-shell: all selftests ## a shell in the VM, the tree at /src
 	$(Q)scripts/vm/run --shell --timeout 86400 -- bash
@@ -72,6 +83,12 @@ KERNEL ?= $(shell uname -r)
 include bpf/bpf.mk
 include kmod/kmod.mk
 include user/user.mk
+include user/lib/lib.mk
+include user/load/load.mk
+include user/trace/trace.mk
+include user/lib/coll.mk
+include user/shim/shim.mk
+include user/log/log.mk
 include user/bench/bench.mk
 include selftests/selftests.mk
 include scripts/host.mk
@@ -84,7 +101,7 @@ clean distclean:
 	$(Q)rm -rf --one-file-system build
 doctor: user
 	$(Q)build/bin/cosched doctor
-demo bench check verify vmtest soak vm-shell vm-root:
+demo bench check verify vmtest soak soak-log vm-shell vm-root:
 	@echo "$@ runs in the VM: call it without NATIVE=1" >&2; exit 2
 endif
 
@@ -95,4 +112,4 @@ help: ## list targets
 		awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
 	@echo "variables: V=1 T=pattern KVER=version NATIVE=1 DESTDIR= PREFIX= JOBS= UPDATE=1"
 
-.PHONY: $(INSIDE) vm-root demo bench check verify vmtest soak vm-shell doctor clean distclean help
+.PHONY: $(INSIDE) vm-root demo bench check verify vmtest soak soak-log vm-shell doctor clean distclean help

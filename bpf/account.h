@@ -8,6 +8,7 @@
 #define _COSCHED_ACCOUNT_H
 
 #include "group.h"
+#include "hints.h"
 #include "maps.h"
 #include "policy/vtime.h"
 #include "stats.h"
@@ -75,6 +76,7 @@ __noinline int account(const struct task_struct *p __arg_trusted,
 	}
 	if (s && class < COSCHED_NR_CLASSES)
 		s->run_ns[class] += used;
+	hint_account(p, t, g, c, used);
 	return 0;
 }
 
@@ -399,6 +401,7 @@ __noinline int account_start(struct task_struct *p __arg_trusted,
 	c->group = t->group;
 	c->kicked = false;
 	c->started_ns = now;
+	hint_start(t, c, now);
 	t->held_ns = 0;
 	t->queued = false;
 	return 0;

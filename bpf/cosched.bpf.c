@@ -24,6 +24,7 @@
 #include "numa.h"
 #include "place.h"
 #include "queue.h"
+#include "goroles.h"
 #include "knob.h"
 #include "topology.h"
 
@@ -33,19 +34,21 @@ s32 BPF_PROG(cosched_select_cpu, struct task_struct *p, s32 prev_cpu,
 {
 	struct task_ctx *t = task_of(p);
 	struct group *g;
-	s32 cpu = -EBUSY;
+	s32 cpu = -EBUSY, hint, first;
 
 	g = t ? group_of(t) : NULL;
 	if (!g || task_wait(p, t, g, group_index_of(t)))
 		return prev_cpu;
+	first = go_begin(p, t, prev_cpu, &hint);
 	if (wake_flags & WAKE_SYNC)
 		cpu = pick_waker(p, t);
 	if (cpu < 0)
-		cpu = pick_idle(p, t, prev_cpu);
+		cpu = pick_idle(p, t, first);
+	go_placed(hint, prev_cpu, cpu < 0 ? first : cpu);
 	if (cpu < 0)
-		return prev_cpu;
+		return first;
 	t->queued = false;
-	dsq_insert(p, DSQ_LOCAL, task_slice(g, group_index_of(t)), 0);
+	dsq_insert(p, DSQ_LOCAL, task_slice(t, g, group_index_of(t)), 0);
 	return cpu;
 }
 
@@ -92,8 +95,21 @@ void BPF_PROG(cosched_stopping, struct task_struct *p, bool runnable)
 {
 	struct task_ctx *t = task_of(p);
 
-	if (t)
-		account_stop(p, t, runnable);
+	if (!t)
+		return;
+	account_stop(p, t, runnable);
+	go_sample(p, t);
+}
+
+SEC("struct_ops/tick")
+void BPF_PROG(cosched_tick, struct task_struct *p)
+{
+	struct task_ctx *t = task_of(p);
+
+	if (!t)
+		return;
+	hint_tick(p, t);
+	go_sample(p, t);
 }
 
 SEC("struct_ops/quiescent")
@@ -254,6 +270,7 @@ struct sched_ext_ops cosched_ops = {
 	.runnable = (void *)cosched_runnable,
 	.running = (void *)cosched_running,
 	.stopping = (void *)cosched_stopping,
+	.tick = (void *)cosched_tick,
 	.quiescent = (void *)cosched_quiescent,
 	.set_weight = (void *)cosched_set_weight,
 	.init_task = (void *)cosched_init_task,

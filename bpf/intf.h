@@ -14,6 +14,9 @@
 #include <linux/types.h>
 #endif
 
+#include <linux/cosched.h>
+
+#include "golayout.h"
 #include "policy/numa.h"
 #include "policy/quota.h"
 
@@ -23,6 +26,7 @@
 #define COSCHED_MAX_NODES	64	/* with CPUs; more count as the last one */
 #define COSCHED_MAX_CGROUPS	8192	/* more share the root's slot */
 #define COSCHED_PATH_LEN	256
+#define COSCHED_MAX_HINT_PAGES	4096	/* processes that may have one */
 
 /*
  * Topology: filled by the loader from sysfs before load. nr_shards == 0 (no
@@ -117,6 +121,15 @@ enum cosched_counter {
 					 * there just now */
 	COSCHED_STAT_NUMA_REBIND,	/* made at home on another node, as its own
 					 * was overloaded */
+	COSCHED_STAT_HINT_CHANGE,	/* a task was found in another phase */
+	COSCHED_STAT_HINT_INVALID,	/* a phase that there is not */
+	COSCHED_STAT_HINT_LATE,		/* a deadline passed in the wait for a
+					 * CPU */
+	COSCHED_STAT_GO_WAKE,		/* threads of Go programs woken to run a P
+					 * that had run before */
+	COSCHED_STAT_GO_WAKE_HIT,	/* ... put where it ran last */
+	COSCHED_STAT_GO_WAKE_THREAD,	/* ... where the thread itself ran last,
+					 * too: what without looking is met */
 	COSCHED_STAT_STARVED,		/* waited longer than starve_ns: a defect */
 	COSCHED_STAT_FALLBACK,		/* no task context: global queue used */
 	COSCHED_STAT_CGROUP_OVERFLOW,	/* cgroups without a slot of their own */
@@ -131,6 +144,13 @@ struct cosched_stats {
 	__u64 delay_sum_ns[COSCHED_NR_CLASSES];
 	__u64 delay_max_ns[COSCHED_NR_CLASSES];
 	__u64 run_ns[COSCHED_NR_CLASSES];	/* CPU time used */
+	/* Of tasks whose processes have a hint page, by enum
+	 * cosched_hint_phase as seen last; NONE: that say nothing. */
+	__u64 phase_run_ns[COSCHED_NR_HINT_PHASES];
+	__u64 phase_waits[COSCHED_NR_HINT_PHASES];	/* for a CPU */
+	__u64 phase_wait_ns[COSCHED_NR_HINT_PHASES];
+	/* Looks at threads of Go programs, by the role that was seen. */
+	__u64 go_samples[COSCHED_NR_GO_ROLES];
 };
 
 /* Ring buffer "events": what the daemon should know at once. */

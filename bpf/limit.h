@@ -8,6 +8,7 @@
 #define _COSCHED_LIMIT_H
 
 #include "maps.h"
+#include "policy/hint.h"
 #include "policy/quota.h"
 
 /* cpu.max or cpu.max.burst was written; times in us, quota ~0: none. */
@@ -149,10 +150,11 @@ static u64 task_wait(const struct task_struct *p, const struct task_ctx *t,
 	return is_unlimited(p, t, now) ? 0 : limit_wait(index, now);
 }
 
-/* Slice of a task of @g, which limits may make shorter. */
-static u64 task_slice(const struct group *g, u32 index)
+/* Slice of a task of @g, which its phase and limits may make shorter. */
+static u64 task_slice(const struct task_ctx *t, const struct group *g,
+		      u32 index)
 {
-	u64 slice = params_of(g)->slice_ns;
+	u64 slice = hint_slice(t->hint, params_of(g)->slice_ns);
 
 	return g->limited ? limit_slice(index, slice) : slice;
 }

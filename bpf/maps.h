@@ -69,9 +69,17 @@ struct task_ctx {
 	u32 weight;		/* counted in its group, 0: not counted */
 	s32 last_cpu;		/* where it ran last, -1: nowhere yet */
 	s32 birth;		/* node where it is at home, -1: none yet */
+	u64 deadline_ns;	/* of its hint, 0: none; see hints.h */
+	u32 tid;		/* by which it knows itself, 0: not needed yet */
+	u32 hint_seen;		/* value of hint_changes when has_page was set */
+	bool has_page;		/* its process has a hint page */
+	u8 phase;		/* that it says it is in */
+	u8 hint;		/* that has an effect: NONE where not enabled */
 	bool queued;		/* came through one of our queues */
 	bool urgent;		/* its group had some of its reserve left when
 				 * it was queued, or else when it started */
+	bool is_go;		/* of a Go program, when go_seen was go_changes */
+	u32 go_seen;
 };
 
 struct {
@@ -158,6 +166,7 @@ struct cpu_ctx {
 	u32 group;
 	bool kicked;		/* asked to leave already; lost on a race, then
 				 * the CPU is asked twice */
+	u8 phase;		/* of the runner, as far as it has an effect */
 	bool urgent;		/* the runner is */
 };
 

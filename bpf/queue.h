@@ -56,9 +56,7 @@ __noinline u64 victim_lead(s32 cpu, const struct task_ctx *t __arg_nonnull,
 
 	if (!c || !c->started_ns || c->kicked)
 		return 0;
-	/* Of one program often, and a woken one less urgent for that. */
-	if (c->group == t->group)
-		margin *= 2;
+	margin = hint_margin_over(t, c, margin);
 	vtime = c->key;
 	if (now > c->started_ns)
 		vtime += vtime_of(now - c->started_ns, c->share);
@@ -116,8 +114,8 @@ static s32 choose_victim(const struct task_struct *p, const struct task_ctx *t,
 			 const struct group *g, s32 cpu)
 {
 	u32 shard = shard_index(cpu), node = node_index(cpu);
-	u64 margin = t->urgent ? 0 : preempt_margin(params_of(g)->preempt_ns,
-						    t->share);
+	u64 lead_ns = hint_lead(t->hint, params_of(g)->preempt_ns);
+	u64 margin = t->urgent ? 0 : preempt_margin(lead_ns, t->share);
 	u32 nr = topology.nr_shards;
 	s32 victim;
 	u32 i;
@@ -198,7 +196,7 @@ static void enqueue_ready(struct task_struct *p, struct task_ctx *t,
 	if (dsq != t->dsq)
 		set_key(t, g, dsq, woke);
 	t->queued = true;
-	dsq_insert_vtime(p, dsq, task_slice(g, group_index_of(t)), t->key,
+	dsq_insert_vtime(p, dsq, task_slice(t, g, group_index_of(t)), t->key,
 			 flags);
 	if (idle >= 0)
 		scx_bpf_kick_cpu(idle, KICK_IDLE);
@@ -501,7 +499,7 @@ __noinline bool keep_running(struct task_struct *prev __arg_trusted,
 			return false;
 		advance_clocks(t, g, sc);
 	}
-	task_set_slice(prev, task_slice(g, group_index_of(t)));
+	task_set_slice(prev, task_slice(t, g, group_index_of(t)));
 	ctx->kicked = false;
 	stat_inc(COSCHED_STAT_KEEP);
 	return true;

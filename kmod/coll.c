@@ -15,8 +15,8 @@
  *
  * Everything is under comm->lock, a spinlock, because a rank that holds it must
  * not be preempted while the others queue for it: those are the delays that
- * the module exists to shorten. The longest time under it is one event and one
- * copy to user space that may not fault.
+ * the module exists to shorten. The longest time under it is one event, one
+ * copy to user space that may not fault, and the wake-up of those who wait.
  */
 #include <linux/bitmap.h>
 #include <linux/cgroup.h>
@@ -50,6 +50,7 @@ static struct cosched_coll *coll_alloc(const struct cosched_comm *comm)
 	}
 	RB_CLEAR_NODE(&coll->node);
 	INIT_LIST_HEAD(&coll->idle);
+	init_waitqueue_head(&coll->waiters);
 	return coll;
 }
 
@@ -113,11 +114,14 @@ static bool can_reuse(const struct cosched_comm *comm)
 	return comm->nr_idle >= MAX_IDLE;
 }
 
-/* Start a pass through @seq, in reused memory or in @spare, which it takes. */
+/*
+ * Start a pass through @seq, in reused memory or in @spare, which it takes.
+ * @old: the one of that number so far, or NULL.
+ */
 static struct cosched_coll *coll_begin(struct cosched_comm *comm, u64 seq,
+				       struct cosched_coll *old,
 				       struct cosched_coll **spare)
 {
-	struct cosched_coll *old = coll_find(comm, seq);
 	struct cosched_coll *coll;
 
 	if (old)
@@ -133,6 +137,7 @@ static struct cosched_coll *coll_begin(struct cosched_comm *comm, u64 seq,
 	coll->nr_inside = 0;
 	coll->nr_arrived = 0;
 	coll->complete = false;
+	cosched_barrier_begin(coll);
 	rb_add(&coll->node, &comm->colls, less_seq);
 	return coll;
 }
@@ -143,27 +148,38 @@ static bool has_arrived(const struct cosched_coll *coll,
 	return test_bit(m->local_rank, coll->arrived);
 }
 
-static void coll_enter(struct cosched_comm *comm, struct cosched_coll *coll,
-		       const struct cosched_member *m)
+/* Returns whether @m is the last of all members to arrive. */
+static bool coll_enter(struct cosched_coll *coll, const struct cosched_member *m)
 {
+	struct cosched_comm *comm = m->comm;
+
 	lockdep_assert_held(&comm->lock);
 	if (!list_empty(&coll->idle)) {
 		list_del_init(&coll->idle);
 		comm->nr_idle--;
 	}
 	coll->nr_inside++;
-	if (!__test_and_set_bit(m->local_rank, coll->arrived))
-		coll->nr_arrived++;
-	if (coll->nr_arrived >= comm->nr_members)
-		coll->complete = true;
+	if (__test_and_set_bit(m->local_rank, coll->arrived))
+		return false;
+	coll->nr_arrived++;
+	if (coll->nr_arrived < comm->nr_members)
+		return false;
+	coll->complete = true;
+	return true;
 }
 
-/* Make it as if @m had never arrived: it gave up, or is no member any more. */
+/*
+ * Make it as if @m had never arrived: it gave up, or is no member any more.
+ * @f: by which it had entered, or NULL when it is not inside.
+ */
 static void coll_retract(struct cosched_coll *coll,
-			 const struct cosched_member *m)
+			 const struct cosched_member *m,
+			 const struct cosched_flight *f)
 {
-	if (__test_and_clear_bit(m->local_rank, coll->arrived))
-		coll->nr_arrived--;
+	if (!__test_and_clear_bit(m->local_rank, coll->arrived))
+		return;
+	coll->nr_arrived--;
+	cosched_barrier_retract(coll, f);
 }
 
 static void coll_leave(struct cosched_comm *comm, struct cosched_coll *coll)
@@ -195,7 +211,7 @@ struct cosched_actor cosched_actor_current(void)
 
 /* What an event tells that is neither the member's nor the flight's. */
 struct note {
-	struct cosched_actor actor;
+	const struct cosched_actor *actor;	/* NULL: this thread */
 	u32 phase;
 	u64 ts_user;
 	u64 wait_ns;
@@ -206,11 +222,13 @@ static struct cosched_collective_event
 event_of(const struct cosched_member *m, const struct note *note)
 {
 	const struct cosched_comm *comm = m->comm;
+	struct cosched_actor actor = note->actor ? *note->actor :
+						   cosched_actor_current();
 
 	lockdep_assert_held(&comm->lock);
 	return (struct cosched_collective_event){
 		.comm_id = comm->comm_id,
-		.cgroup_id = note->actor.cgroup_id,
+		.cgroup_id = actor.cgroup_id,
 		.ts_user = note->ts_user,
 		.wait_ns = note->wait_ns,
 		.phase = note->phase,
@@ -218,8 +236,8 @@ event_of(const struct cosched_member *m, const struct note *note)
 		.nranks = comm->nranks,
 		.local_rank = m->local_rank,
 		.local_nranks = comm->nr_members,
-		.tgid = note->actor.tgid,
-		.tid = note->actor.tid,
+		.tgid = actor.tgid,
+		.tid = actor.tid,
 		.uid = from_kuid(&init_user_ns, comm->uid),
 	};
 }
@@ -227,7 +245,7 @@ event_of(const struct cosched_member *m, const struct note *note)
 /* Emit JOIN or LEAVE in the name of the thread that joined. */
 void cosched_member_event(const struct cosched_member *m, u32 phase)
 {
-	const struct note note = { .actor = m->joiner, .phase = phase };
+	const struct note note = { .actor = &m->joiner, .phase = phase };
 	struct cosched_collective_event ev;
 
 	if (!trace_collective_enabled())
@@ -268,39 +286,63 @@ static struct cosched_flight *flight_find(struct cosched_member *m, u64 seq)
 	return NULL;
 }
 
+/* The collective @seq that @m is in, which stays until it is unpinned, or NULL. */
+struct cosched_coll *cosched_coll_pin(struct cosched_member *m, u64 seq,
+				      u32 *ret_cancels)
+{
+	struct cosched_flight *f = flight_find(m, seq);
+
+	if (!f)
+		return NULL;
+	f->coll->nr_inside++;
+	*ret_cancels = f->cancels;
+	return f->coll;
+}
+
+void cosched_coll_unpin(struct cosched_comm *comm, struct cosched_coll *coll)
+{
+	coll_leave(comm, coll);
+}
+
 static void flight_begin(struct cosched_member *m, unsigned int slot,
 			 struct cosched_coll *coll,
 			 const struct cosched_enter_args *args)
 {
+	struct cosched_flight *f = &m->flights[slot];
 	const struct note note = {
-		.actor = cosched_actor_current(),
+		.actor = &f->actor,
 		.phase = COSCHED_PHASE_ENTER,
 		.ts_user = args->ts_user,
 	};
-	struct cosched_flight *f = &m->flights[slot];
+	bool had_arrived = has_arrived(coll, m), is_last;
 
 	*f = (struct cosched_flight){
 		.coll = coll,
-		.actor = note.actor,
+		.actor = cosched_actor_current(),
 		.enter_ns = ktime_get_ns(),
 		.bytes = args->bytes,
+		.cancels = coll->cancels,
 		.op = args->op,
 		.dtype = args->dtype,
 		.flags = args->flags,
 	};
-	coll_enter(m->comm, coll, m);
+	is_last = coll_enter(coll, m);
 	__set_bit(slot, &m->busy);
 	m->next_seq = coll->seq + 1;
 	if (m->next_seq == COSCHED_SEQ_NEXT)
 		m->next_seq = 0;	/* the one number that is not one */
 	flight_event(m, f, &note);
+	if (!had_arrived)
+		cosched_barrier_arrive(m, f);
+	if (is_last)
+		cosched_barrier_event(m, f);
 }
 
 static void flight_end(struct cosched_member *m, struct cosched_flight *f,
 		       const struct note *note)
 {
 	if (note->phase == COSCHED_PHASE_ABORT)
-		coll_retract(f->coll, m);
+		coll_retract(f->coll, m, f);
 	flight_event(m, f, note);
 	m->prev_exit_ns = f->enter_ns + note->wait_ns;
 	__clear_bit(f - m->flights, &m->busy);
@@ -318,7 +360,7 @@ static int enter_locked(struct cosched_member *m,
 {
 	struct cosched_enter_args out = *args;
 	struct cosched_comm *comm = m->comm;
-	struct cosched_coll *coll;
+	struct cosched_coll *coll, *old;
 	unsigned int slot;
 	int ret;
 
@@ -330,18 +372,17 @@ static int enter_locked(struct cosched_member *m,
 	slot = find_first_zero_bit(&m->busy, COSCHED_MAX_INFLIGHT);
 	if (slot == COSCHED_MAX_INFLIGHT)
 		return -EBUSY;
-	coll = coll_find(comm, out.seq);
-	if (coll && coll->complete && has_arrived(coll, m))
-		coll = NULL;
+	old = coll_find(comm, out.seq);
+	coll = old && old->complete && has_arrived(old, m) ? NULL : old;
 	if (!coll && !*spare && !can_reuse(comm))
 		return -EAGAIN;
 	out.local_arrived = coll ? coll->nr_arrived + !has_arrived(coll, m) : 1;
 	out.local_nranks = comm->nr_members;
-	ret = cosched_reply_send(reply, &out);
+	ret = cosched_reply_send(reply, &out, sizeof(out));
 	if (ret)
 		return ret;
 	if (!coll)
-		coll = coll_begin(comm, out.seq, spare);
+		coll = coll_begin(comm, out.seq, old, spare);
 	flight_begin(m, slot, coll, &out);
 	return 0;
 }
@@ -382,10 +423,11 @@ static int exit_locked(struct cosched_member *m,
 		return -ENOENT;
 	note->wait_ns = ktime_get_ns() - f->enter_ns;
 	out.wait_ns = note->wait_ns;
-	ret = cosched_reply_send(reply, &out);
+	ret = cosched_reply_send(reply, &out, sizeof(out));
 	if (ret)
 		return ret;
 	flight_end(m, f, note);
+	cosched_barrier_exit(m);
 	return 0;
 }
 
@@ -394,7 +436,6 @@ int cosched_member_exit(struct cosched_member *m,
 			const struct cosched_reply *reply)
 {
 	struct note note = {
-		.actor = cosched_actor_current(),
 		.phase = args->flags & COSCHED_EXIT_ABORT ?
 			 COSCHED_PHASE_ABORT : COSCHED_PHASE_EXIT,
 		.ts_user = args->ts_user,
@@ -421,7 +462,7 @@ static void abort_all(struct cosched_member *m)
 	for_each_set_bit(i, &m->busy, COSCHED_MAX_INFLIGHT) {
 		struct cosched_flight *f = &m->flights[i];
 
-		note.actor = f->actor;
+		note.actor = &f->actor;
 		note.wait_ns = now_ns - f->enter_ns;
 		flight_end(m, f, &note);
 	}
@@ -459,7 +500,11 @@ void cosched_member_withdraw(struct cosched_member *m)
 	abort_all(m);
 	node = rb_first(&comm->colls);
 	while (node) {
-		coll_retract(rb_entry(node, struct cosched_coll, node), m);
+		struct cosched_coll *coll = rb_entry(node, struct cosched_coll,
+						     node);
+
+		coll_retract(coll, m, NULL);
+		cosched_barrier_cancel(coll);
 		node = rb_next(node);
 		if (!node || !need_resched())
 			continue;

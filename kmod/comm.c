@@ -182,7 +182,7 @@ static int join_locked(struct cosched_member *m, struct joining *j,
 						     j->comm->nranks);
 		out.local_nranks = j->comm->nr_members + 1;
 	}
-	ret = cosched_reply_send(reply, &out);
+	ret = cosched_reply_send(reply, &out, sizeof(out));
 	if (ret)
 		return ret;
 	m->rank = args->rank;

@@ -30,12 +30,19 @@
 #define JOIN_ARGS_SIZE_VER0	32
 #define ENTER_ARGS_SIZE_VER0	48
 #define EXIT_ARGS_SIZE_VER0	32
+#define WAIT_ARGS_SIZE_VER0	32
+#define BATCH_ARGS_SIZE_VER0	24
 
 static_assert(sizeof(struct cosched_info_args) == INFO_ARGS_SIZE_VER0);
 static_assert(sizeof(struct cosched_join_args) == JOIN_ARGS_SIZE_VER0);
 static_assert(sizeof(struct cosched_enter_args) == ENTER_ARGS_SIZE_VER0);
 static_assert(sizeof(struct cosched_exit_args) == EXIT_ARGS_SIZE_VER0);
+static_assert(sizeof(struct cosched_wait_args) == WAIT_ARGS_SIZE_VER0);
+static_assert(sizeof(struct cosched_batch_args) == BATCH_ARGS_SIZE_VER0);
+static_assert(sizeof(struct cosched_batch_entry) == 16);
+static_assert(sizeof(struct cosched_page) == 8);
 static_assert(sizeof(struct cosched_collective_event) == 104);
+static_assert(sizeof(struct cosched_barrier_event) == 112);
 static_assert(sizeof(struct cosched_cgroup_policy_event) == 32);
 
 /*
@@ -54,11 +61,32 @@ struct args_head {
 };
 
 /*
- * Copy the argument of @cmd from user space to @args, which is @ksize bytes
- * here and was @least bytes when it was first published.
+ * Copy @size bytes, with which the copy is a row of moves: for the few bytes of
+ * an argument the ways that suit any size take several times as long.
  */
-static int get_args(void *args, size_t ksize, size_t least, unsigned int cmd,
-		    const void __user *from)
+static __always_inline int get_known(void *args, size_t size, const void __user *from)
+{
+	u64 *to = args;
+	size_t i;
+
+	if (!user_read_access_begin(from, size))
+		return -EFAULT;
+	for (i = 0; i < size / sizeof(*to); i++)
+		unsafe_get_user(to[i], (const u64 __user *)from + i, err_end);
+	user_read_access_end();
+	return 0;
+
+err_end:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/*
+ * Copy the argument of @cmd from user space to @args, which is @ksize bytes
+ * here, a multiple of 8, and was @least bytes when it was first published.
+ */
+static __always_inline int get_args(void *args, size_t ksize, size_t least,
+				    unsigned int cmd, const void __user *from)
 {
 	const struct args_head *head = args;
 	size_t usize = _IOC_SIZE(cmd);
@@ -66,7 +94,8 @@ static int get_args(void *args, size_t ksize, size_t least, unsigned int cmd,
 
 	if (usize < least)
 		return -EINVAL;
-	ret = copy_struct_from_user(args, ksize, from, usize);
+	ret = usize == ksize ? get_known(args, ksize, from) :
+			       copy_struct_from_user(args, ksize, from, usize);
 	if (ret)
 		return ret;
 	return head->size == usize ? 0 : -EINVAL;
@@ -81,19 +110,10 @@ static struct cosched_reply reply_to(void __user *to, unsigned int cmd,
 	};
 }
 
-/*
- * Answer with @args, or return -EFAULT when the page is not there. May be
- * called with spinlocks held; see reply_again() for what follows.
- */
-int cosched_reply_send(const struct cosched_reply *reply, const void *args)
-{
-	return copy_to_user_nofault(reply->to, args, reply->size);
-}
-
 /* Whether a call that ended with @ret should be made again. */
-static bool reply_again(struct cosched_reply *reply, int ret)
+static __always_inline bool reply_again(struct cosched_reply *reply, int ret)
 {
-	if (ret != -EFAULT || reply->faults++ >= MAX_REPLY_FAULTS ||
+	if (likely(ret != -EFAULT) || reply->faults++ >= MAX_REPLY_FAULTS ||
 	    fatal_signal_pending(current))
 		return false;
 	return !fault_in_safe_writeable(reply->to, reply->size);
@@ -136,18 +156,44 @@ static int ioctl_exit(struct cosched_member *m, unsigned int cmd,
 	return ret;
 }
 
-static long handle_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/* Changes nothing, so it may answer when all is over. */
+static int ioctl_wait(struct cosched_member *m, unsigned int cmd,
+		      void __user *arg)
 {
-	void __user *argp = (void __user *)arg;
+	struct cosched_wait_args args;
+	int ret;
 
+	ret = get_args(&args, sizeof(args), WAIT_ARGS_SIZE_VER0, cmd, arg);
+	if (ret)
+		return ret;
+	if (args.flags)
+		return -EINVAL;
+	ret = cosched_member_wait(m, &args);
+	if (ret)
+		return ret;
+	if (copy_to_user(arg, &args, min_t(size_t, _IOC_SIZE(cmd), sizeof(args))))
+		return -EFAULT;
+	return 0;
+}
+
+static __always_inline int handle_call(struct cosched_member *m, unsigned int cmd,
+		       void __user *argp)
+{
 	switch (CMD(cmd)) {
 	case CMD(COSCHED_IOC_ENTER):
-		return ioctl_enter(file->private_data, cmd, argp);
+		return ioctl_enter(m, cmd, argp);
 	case CMD(COSCHED_IOC_EXIT):
-		return ioctl_exit(file->private_data, cmd, argp);
+		return ioctl_exit(m, cmd, argp);
+	case CMD(COSCHED_IOC_WAIT):
+		return ioctl_wait(m, cmd, argp);
 	default:
 		return -ENOIOCTLCMD;
 	}
+}
+
+static long handle_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return handle_call(file->private_data, cmd, (void __user *)arg);
 }
 
 static int handle_release(struct inode *inode, struct file *file)
@@ -182,7 +228,7 @@ static int ioctl_info(unsigned int cmd, void __user *arg)
 		return -EINVAL;
 	args.abi_version = COSCHED_ABI_VERSION;
 	args.max_ranks = COSCHED_MAX_RANKS;
-	args.features = 0;
+	args.features = COSCHED_FEATURES;
 	args.max_members = cosched_max_members();
 	args.members = cosched_members_of(current_uid());
 	if (copy_to_user(arg, &args, min_t(size_t, _IOC_SIZE(cmd), sizeof(args))))
@@ -240,6 +286,44 @@ err_put_fd:
 	return ret;
 }
 
+static int batch_entry(const struct cosched_batch_entry *e)
+{
+	CLASS(fd, f)(e->fd);
+	int ret;
+
+	if (!fd_file(f) || fd_file(f)->f_op != &handle_fops)
+		return -EBADF;
+	ret = handle_call(fd_file(f)->private_data, e->cmd,
+			  u64_to_user_ptr(e->arg));
+	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+}
+
+/* Returns how many succeeded, or the error of the first. */
+static int ioctl_batch(unsigned int cmd, void __user *arg)
+{
+	const struct cosched_batch_entry __user *entries;
+	struct cosched_batch_entry e;
+	struct cosched_batch_args args;
+	unsigned int i;
+	int ret;
+
+	ret = get_args(&args, sizeof(args), BATCH_ARGS_SIZE_VER0, cmd, arg);
+	if (ret)
+		return ret;
+	if (args.flags || args.reserved || !args.count ||
+	    args.count > COSCHED_MAX_BATCH)
+		return -EINVAL;
+	entries = u64_to_user_ptr(args.entries);
+	for (i = 0; i < args.count; i++) {
+		ret = copy_from_user(&e, &entries[i], sizeof(e)) ? -EFAULT :
+								   batch_entry(&e);
+		if (ret)
+			return i ?: ret;
+		cond_resched();
+	}
+	return i;
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
@@ -249,14 +333,22 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_info(cmd, argp);
 	case CMD(COSCHED_IOC_JOIN):
 		return ioctl_join(cmd, argp);
+	case CMD(COSCHED_IOC_BATCH):
+		return ioctl_batch(cmd, argp);
 	default:
 		return -ENOIOCTLCMD;
 	}
 }
 
+static int device_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return cosched_page_map(vma);
+}
+
 static const struct file_operations device_fops = {
 	.owner		= THIS_MODULE,
 	.unlocked_ioctl	= device_ioctl,
+	.mmap		= device_mmap,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,
 };

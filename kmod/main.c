@@ -14,9 +14,12 @@ static int __init cosched_init(void)
 {
 	int ret;
 
-	ret = cosched_coll_init();
+	ret = cosched_page_init();
 	if (ret)
 		return ret;
+	ret = cosched_coll_init();
+	if (ret)
+		goto err_page_exit;
 	ret = cosched_comm_init();
 	if (ret)
 		goto err_coll_exit;
@@ -34,6 +37,8 @@ err_comm_exit:
 	cosched_comm_exit();
 err_coll_exit:
 	cosched_coll_exit();
+err_page_exit:
+	cosched_page_exit();
 	return ret;
 }
 
@@ -43,6 +48,7 @@ static void __exit cosched_exit(void)
 	cosched_knob_exit();
 	cosched_comm_exit();
 	cosched_coll_exit();
+	cosched_page_exit();
 }
 
 module_init(cosched_init);

@@ -75,3 +75,36 @@ void cosched_slice_name(char *buf, size_t size,
 				op_name(ev->op), ev->comm_id, ev->seq);
 	memset(buf + len, 0, size - len);
 }
+
+/* "complete allreduce 2a#17", likewise filled. */
+void cosched_barrier_name(char *buf, size_t size,
+			  const struct cosched_barrier_event *ev)
+{
+	int len = scnprintf(buf, size, "complete %s %llx#%llu",
+			    op_name(ev->op), ev->comm_id, ev->seq);
+
+	memset(buf + len, 0, size - len);
+}
+
+/* Called for the first listener of an event, and after the last one. */
+int cosched_collective_reg(void)
+{
+	cosched_page_listens(COSCHED_LISTENS_COLLECTIVE, true);
+	return 0;
+}
+
+void cosched_collective_unreg(void)
+{
+	cosched_page_listens(COSCHED_LISTENS_COLLECTIVE, false);
+}
+
+int cosched_barrier_reg(void)
+{
+	cosched_page_listens(COSCHED_LISTENS_BARRIER, true);
+	return 0;
+}
+
+void cosched_barrier_unreg(void)
+{
+	cosched_page_listens(COSCHED_LISTENS_BARRIER, false);
+}

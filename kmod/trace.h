@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Trace events cosched:collective and cosched:cgroup_policy.
+ * Trace events cosched:collective, barrier_complete and cgroup_policy.
  *
  * The first argument of each is the struct of the UAPI header: that is what
  * BPF programs of type tp_btf and raw_tp get. The records of perf and ftrace
- * carry its fields by the same names; those of cosched:collective begin with
- * track_event_type and slice_name, which tell Perfetto how to draw them.
+ * carry its fields by the same names; those of the first two begin with
+ * track_event_type and slice_name, which tell Perfetto how to draw them. Of
+ * these two programs can see whether somebody listens, see page.c.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM cosched
@@ -19,6 +20,8 @@
 
 /* "reduce_scatter 0123456789abcdef#18446744073709551615" and its NUL */
 #define COSCHED_SLICE_NAME_SIZE	56
+/* and "complete " */
+#define COSCHED_BARRIER_NAME_SIZE	64
 
 #define COSCHED_OPS_SHOWN					\
 	EM(COSCHED_OP_OTHER, "other")				\
@@ -71,7 +74,7 @@ COSCHED_PROFILES_SHOWN
 #define EM(a, b)	{ a, b },
 #define EMe(a, b)	{ a, b }
 
-TRACE_EVENT(collective,
+TRACE_EVENT_FN(collective,
 	TP_PROTO(const struct cosched_collective_event *event),
 
 	TP_ARGS(event),
@@ -134,7 +137,78 @@ TRACE_EVENT(collective,
 		__entry->local_arrived, __entry->bytes, __entry->wait_ns,
 		__entry->prev_exit_ns, __entry->ts_user, __entry->flags,
 		__entry->dtype, __entry->tgid, __entry->tid, __entry->uid,
-		__entry->cgroup_id)
+		__entry->cgroup_id),
+
+	cosched_collective_reg, cosched_collective_unreg
+);
+
+TRACE_EVENT_FN(barrier_complete,
+	TP_PROTO(const struct cosched_barrier_event *event),
+
+	TP_ARGS(event),
+
+	TP_STRUCT__entry(
+		__field(char,	track_event_type)
+		__dynamic_array(char, slice_name, COSCHED_BARRIER_NAME_SIZE)
+		__field(u64,	comm_id)
+		__field(u64,	seq)
+		__field(u64,	bytes)
+		__field(u64,	cgroup_id)
+		__field(u64,	skew_ns)
+		__field(u64,	wait_sum_ns)
+		__field(u64,	last_span_ns)
+		__field(u64,	last_delay_ns)
+		__field(u32,	op)
+		__field(u32,	flags)
+		__field(u32,	nranks)
+		__field(u32,	local_nranks)
+		__field(u32,	first_rank)
+		__field(u32,	last_rank)
+		__field(u32,	first_tgid)
+		__field(u32,	first_tid)
+		__field(u32,	last_tgid)
+		__field(u32,	last_tid)
+		__field(u32,	dtype)
+		__field(u32,	uid)
+	),
+
+	TP_fast_assign(
+		__entry->track_event_type = 'I';
+		cosched_barrier_name(__get_dynamic_array(slice_name),
+				     COSCHED_BARRIER_NAME_SIZE, event);
+		__entry->comm_id = event->comm_id;
+		__entry->seq = event->seq;
+		__entry->bytes = event->bytes;
+		__entry->cgroup_id = event->cgroup_id;
+		__entry->skew_ns = event->skew_ns;
+		__entry->wait_sum_ns = event->wait_sum_ns;
+		__entry->last_span_ns = event->last_span_ns;
+		__entry->last_delay_ns = event->last_delay_ns;
+		__entry->op = event->op;
+		__entry->flags = event->flags;
+		__entry->nranks = event->nranks;
+		__entry->local_nranks = event->local_nranks;
+		__entry->first_rank = event->first_rank;
+		__entry->last_rank = event->last_rank;
+		__entry->first_tgid = event->first_tgid;
+		__entry->first_tid = event->first_tid;
+		__entry->last_tgid = event->last_tgid;
+		__entry->last_tid = event->last_tid;
+		__entry->dtype = event->dtype;
+		__entry->uid = event->uid;
+	),
+
+	TP_printk("op=%s comm_id=0x%llx seq=%llu nranks=%u local_nranks=%u bytes=%llu skew_ns=%llu wait_sum_ns=%llu first_rank=%u first_tgid=%u first_tid=%u last_rank=%u last_tgid=%u last_tid=%u last_span_ns=%llu last_delay_ns=%llu flags=0x%x dtype=%u uid=%u cgroup_id=%llu",
+		__print_symbolic(__entry->op, COSCHED_OPS_SHOWN),
+		__entry->comm_id, __entry->seq, __entry->nranks,
+		__entry->local_nranks, __entry->bytes, __entry->skew_ns,
+		__entry->wait_sum_ns, __entry->first_rank, __entry->first_tgid,
+		__entry->first_tid, __entry->last_rank, __entry->last_tgid,
+		__entry->last_tid, __entry->last_span_ns,
+		__entry->last_delay_ns, __entry->flags, __entry->dtype,
+		__entry->uid, __entry->cgroup_id),
+
+	cosched_barrier_reg, cosched_barrier_unreg
 );
 
 TRACE_EVENT(cgroup_policy,

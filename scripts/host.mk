@@ -70,7 +70,8 @@ uninstall: ## remove what install put there
 		$(DESTDIR)$(PREFIX)/share/man/man5/cosched-config.5 \
 		$(DESTDIR)$(PREFIX)/share/cosched/grafana.json \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cosched \
-		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8
+		$(DESTDIR)$(PREFIX)/share/man/man8/coschedd.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/cosched-log.8
 	[ -n "$(DESTDIR)" ] || depmod $(KERNEL)
 
 build/user/coschedd.service: user/daemon/coschedd.service

@@ -8,6 +8,7 @@
 #   module   the module comes, is heard, and cannot go
 #   eject    the kernel ends the scheduler: back-off, giving up, hot plug
 #   clients  the socket: introspection, statistics, hostile clients
+#   log      the log on disk: what is in it, a full disk, restarts
 #
 # Environment: COSCHED_BIN, where the programs are (build/bin).
 #
@@ -24,12 +25,14 @@ scx=/sys/kernel/sched_ext
 socket=/run/cosched/io.cosched
 log=${LOG:-build/selftests/log}/coschedd.log
 pins=/sys/fs/bpf/cosched-test
+disk=/tmp/cosched-log
 daemon=''
 
 cleanup() {
 	trap - EXIT
 	[ -z "$daemon" ] || kill -KILL "$daemon" 2> /dev/null
 	rm -rf $pins
+	! mountpoint -q $disk || umount $disk
 	for cgroup in $cgroups/cosched-d $cgroups/cosched-limited; do
 		[ ! -d $cgroup ] || rmdir $cgroup
 	done
@@ -321,11 +324,65 @@ test_clients() {
 	stop
 }
 
+logged() {
+	cosched log cat $disk | grep -Eq -e "$1"
+}
+
+has_no_log() {
+	! find "/proc/$daemon/fd" -lname '*.clog' | grep -q .
+}
+
+# The log on disk: a full disk is no hindrance, a killed daemon loses nothing.
+test_log() {
+	mkdir -p $cgroups/cosched-d $disk
+	mount -t tmpfs -o size=512k tmpfs $disk
+	start --log-dir $disk
+	check "a full disk is told" wait_for 20 has_said \
+		"log in $disk: cannot be opened: No space left"
+	check "enable" cosched enable cosched-d
+	check "the audit line" wait_for 10 has_said 'audit: enable'
+	check "room" mount -o remount,size=32m $disk
+	check "the log is opened" wait_for 30 has_said "log in $disk: is open now"
+	check "with its beginning" wait_for 10 logged ' daemon_begin: .*partial=0.*uid=0$'
+	check "what was said" wait_for 10 logged ' message: scheduler enabled for all'
+	check "and the change, with old and new" wait_for 10 logged \
+		' policy: enable cgroup=/cosched-d id=[0-9]+ profile=none->default reserved=0->0 uid=0 pid=[0-9]+ comm=cosched result=done$'
+	kill -KILL "$daemon"
+	ends_with 137
+	start --log-dir $disk
+	check "that it was not closed is told" wait_for 10 logged ' recovered: '
+	check "set" cosched set cosched-d profile=batch reserved=3%
+	check "old values outlast a restart" wait_for 10 logged \
+		' policy: change .*profile=default->default reserved=0->30 .*comm=cosched'
+	check "the second, too" wait_for 10 logged \
+		' policy: change .*profile=default->batch reserved=30->30 '
+	expect 0 '^intact: [0-9]+ records, ids 1 to ' cosched log verify $disk
+	expect_json 0 cosched log verify --json $disk
+	check "disable" cosched disable cosched-d
+	check "is a change" wait_for 10 logged ' policy: disable .*profile=batch->none reserved=30->0 '
+	stop
+	check "its end" logged ' daemon_end: coschedd ends with status 0$'
+	expect 0 'policy +4 records' cosched log stats $disk
+	expect 0 'COSCHED_OLD_PROFILE=default' cosched log cat --journal $disk
+	expect 0 '' cosched log recover $disk $disk/copy
+	expect 0 '^intact' cosched log verify $disk/copy
+	expect 1 'there is a log' cosched log recover $disk $disk/copy
+	expect 1 'cannot read the log in /nowhere: No such file' cosched log cat /nowhere
+	expect 2 'none of cat, verify' cosched log dog
+	printf x | dd of="$disk/0000000000000001.clog" bs=1 seek=8300 conv=notrunc 2> /dev/null
+	expect 1 'damaged' cosched log verify $disk
+	start --no-log
+	check "without a log" has_no_log
+	stop
+	umount $disk
+	rmdir $cgroups/cosched-d
+}
+
 trap cleanup EXIT
 case ${1:-} in
-start | life | module | eject | clients) "test_$1" ;;
+start | life | module | eject | clients | log) "test_$1" ;;
 *)
-	echo "usage: daemon.sh start|life|module|eject|clients" >&2
+	echo "usage: daemon.sh start|life|module|eject|clients|log" >&2
 	exit 2
 	;;
 esac

@@ -6,17 +6,20 @@
  * same calls again.
  *
  * It passes when no member is left each time, the module can be unloaded, which
- * takes that all references are back, and its slab caches are gone with it.
+ * takes that all references are back, and its slab caches are gone with it. In
+ * another test the threads' processes are killed, ROUNDS times in all.
  * Objects that were leaked make the kernel complain in its log when it destroys
  * their cache, which is for the runner to see. Ends with the module loaded.
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +30,7 @@
 #define THREADS		8
 #define OWN		12	/* handles that a thread joins and closes */
 #define COMMS		4	/* few numbers, so that threads meet */
+#define BATCH		6	/* entries of a batch */
 
 static struct {
 	unsigned int rounds, ioctls;
@@ -42,6 +46,7 @@ struct worker {
 	int own[OWN];
 	unsigned char *page;	/* writable; nothing is mapped behind it */
 	void *read_only;
+	unsigned char more[1024];
 	unsigned int calls;
 	pthread_t thread;
 };
@@ -79,7 +84,7 @@ static size_t fill_join(struct worker *w, void *at)
 		.flags = (uint32_t)number(w, 1),
 		.comm_id = number(w, COMMS),
 		.rank = (uint32_t)number(w, 100),
-		.nranks = below(w, 8) ? 100 : (uint32_t)number(w, 100),
+		.nranks = below(w, 8) ? 200 : (uint32_t)number(w, 100),
 	};
 
 	memcpy(at, &args, sizeof(args));
@@ -126,14 +131,76 @@ static size_t fill_info(struct worker *w, void *at)
 	return sizeof(args);
 }
 
-static const struct {
+/* Mostly short ones: else all threads would wait for each other. */
+static size_t fill_wait(struct worker *w, void *at)
+{
+	struct timespec now;
+	struct cosched_wait_args args = {
+		.size = sizeof(args),
+		.flags = (uint32_t)number(w, 1),
+		.seq = number(w, 30),
+		.count = (uint32_t)number(w, 8),
+	};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	args.timeout_ns = (uint64_t)now.tv_sec * 1000000000ULL +
+			  (uint64_t)now.tv_nsec + below(w, 200000);
+	memcpy(at, &args, sizeof(args));
+	return sizeof(args);
+}
+
+static int pick_fd(struct worker *w)
+{
+	return below(w, 4) ? w->own[below(w, OWN)] : w->shared;
+}
+
+struct kind {
 	unsigned long cmd;
 	size_t (*fill)(struct worker *w, void *at);
-} kinds[] = {
-	{ COSCHED_IOC_INFO, fill_info },
-	{ COSCHED_IOC_JOIN, fill_join },
+};
+
+static const struct kind on_handle[] = {
+	{ COSCHED_IOC_WAIT, fill_wait },
 	{ COSCHED_IOC_ENTER, fill_enter },
 	{ COSCHED_IOC_EXIT, fill_exit },
+};
+
+/* Most calls are ENTER and EXIT, as in life. */
+static const struct kind *pick_on_handle(struct worker *w)
+{
+	return &on_handle[below(w, 16) ? 1 + below(w, 2) : 0];
+}
+
+/* Arguments of the entries come behind them, in w->more. */
+static size_t fill_batch(struct worker *w, void *at)
+{
+	const struct cosched_batch_args args = {
+		.size = sizeof(args),
+		.flags = (uint32_t)number(w, 1),
+		.entries = (uintptr_t)w->more,
+		.count = 1 + (uint32_t)number(w, BATCH),
+	};
+	struct cosched_batch_entry *entry = (void *)w->more;
+	unsigned char *arg = w->more + BATCH * sizeof(*entry);
+
+	for (int i = 0; i < BATCH; i++, arg += 64) {
+		const struct kind *kind = pick_on_handle(w);
+
+		kind->fill(w, arg);
+		entry[i] = (struct cosched_batch_entry){
+			.arg = below(w, 20) ? (uintptr_t)arg : draw(w),
+			.cmd = (uint32_t)kind->cmd,
+			.fd = below(w, 20) ? pick_fd(w) : w->dev,
+		};
+	}
+	memcpy(at, &args, sizeof(args));
+	return sizeof(args);
+}
+
+static const struct kind on_device[] = {
+	{ COSCHED_IOC_INFO, fill_info },
+	{ COSCHED_IOC_JOIN, fill_join },
+	{ COSCHED_IOC_BATCH, fill_batch },
 };
 
 /* Now and then spoil the command: its size, direction, number or all of it. */
@@ -182,13 +249,21 @@ static int *pick_handle(struct worker *w)
 	return below(w, 4) ? &w->own[below(w, OWN)] : &w->shared;
 }
 
+/* Of any size. */
+static bool is_join(unsigned long cmd)
+{
+	return (cmd & ~(unsigned long)IOCSIZE_MASK) ==
+	       (COSCHED_IOC_JOIN & ~(unsigned long)IOCSIZE_MASK);
+}
+
 static void step(struct worker *w)
 {
-	/* Most calls are about collectives, as in life. */
-	size_t kind = below(w, 8) ? 2 + below(w, 2) : below(w, 2);
-	int *handle = pick_handle(w), fd = kind < 2 ? w->dev : *handle, ret;
-	size_t size = kinds[kind].fill(w, w->page);
-	unsigned long cmd = spoil_cmd(w, kinds[kind].cmd);
+	bool handles = below(w, 8);
+	const struct kind *kind = handles ? pick_on_handle(w) :
+					    &on_device[below(w, 3)];
+	int *handle = pick_handle(w), fd = handles ? *handle : w->dev, ret;
+	size_t size = kind->fill(w, w->page);
+	unsigned long cmd = spoil_cmd(w, kind->cmd);
 	void *arg = spoil_arg(w, w->page, size);
 
 	if (!below(w, 50))
@@ -196,7 +271,7 @@ static void step(struct worker *w)
 	ret = ioctl(fd, cmd, arg);
 	if (ret >= 0)
 		__atomic_fetch_add(&succeeded, 1, __ATOMIC_RELAXED);
-	if (ret > 0) {		/* the descriptor of a member */
+	if (ret > 0 && is_join(cmd)) {
 		handle = &w->own[below(w, OWN)];
 		close_fd(handle);
 		*handle = ret;
@@ -242,7 +317,7 @@ static void tear_down(struct worker *w)
 
 static void hammer(uint64_t seed)
 {
-	int dev = must_open_device(), shared = must_join(dev, 1, 99, 100);
+	int dev = must_open_device(), shared = must_join(dev, 1, 199, 200);
 	struct worker workers[THREADS];
 
 	for (unsigned int i = 0; i < THREADS; i++) {
@@ -259,6 +334,65 @@ static void hammer(uint64_t seed)
 	CHECK_EQ(must_read_number(SYSFS "/communicators"), 0);
 	close(dev);
 	CHECK_EQ(must_read_number("/sys/module/cosched/refcnt"), 0);
+}
+
+struct victim {
+	uint64_t seed;
+	uint32_t rank;
+};
+
+/* A process of its own, which is killed wherever it is. */
+static void hammer_until_killed(void *arg)
+{
+	const struct victim *v = arg;
+	int dev = must_open_device(), shared = must_join(dev, 1, v->rank, 200);
+	struct worker workers[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		set_up(&workers[i], dev, shared, v->seed + i);
+		workers[i].calls = ~0U;
+		REQUIRE(!pthread_create(&workers[i].thread, NULL, work, &workers[i]),
+			"no thread");
+	}
+	pthread_join(workers[0].thread, NULL);
+}
+
+static bool has_members(void *arg)
+{
+	(void)arg;
+	return must_read_number(SYSFS "/members") > 3;
+}
+
+static bool has_none(void *arg)
+{
+	(void)arg;
+	return !must_read_number(SYSFS "/members") &&
+	       !must_read_number(SYSFS "/communicators") &&
+	       !must_read_number("/sys/module/cosched/refcnt");
+}
+
+/* kill -9 of random ranks: all that they held is gone. */
+TEST(killed_ranks)
+{
+	for (unsigned int i = 0; i < options.rounds / 2; i++) {
+		struct victim v[2] = {
+			{ options.seed + 1000 + i, 150 },
+			{ options.seed + 2000 + i, 151 },
+		};
+		pid_t pids[2];
+
+		for (int j = 0; j < 2; j++)
+			pids[j] = must_start_child(hammer_until_killed, &v[j]);
+		CHECK(wait_for(has_members, NULL, 10000), "nobody joins");
+		for (int j = 0; j < 2; j++) {
+			int status;
+
+			usleep((useconds_t)(v[j].seed % 7000));
+			CHECK_EQ(kill(pids[j], SIGKILL), 0);
+			CHECK_EQ(waitpid(pids[j], &status, 0), pids[j]);
+		}
+		REQUIRE(wait_for(has_none, NULL, 10000), "something is left");
+	}
 }
 
 static void check_no_leak(void)

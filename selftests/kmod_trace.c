@@ -55,6 +55,31 @@ static const struct field collective_fields[] = {
 	FIELD(cosched_collective_event, "u32", uid),
 };
 
+static const struct field barrier_fields[] = {
+	{ "char", "track_event_type", 0, 1 },
+	{ "__data_loc char[]", "slice_name", 0, 4 },
+	FIELD(cosched_barrier_event, "u64", comm_id),
+	FIELD(cosched_barrier_event, "u64", seq),
+	FIELD(cosched_barrier_event, "u64", bytes),
+	FIELD(cosched_barrier_event, "u64", cgroup_id),
+	FIELD(cosched_barrier_event, "u64", skew_ns),
+	FIELD(cosched_barrier_event, "u64", wait_sum_ns),
+	FIELD(cosched_barrier_event, "u64", last_span_ns),
+	FIELD(cosched_barrier_event, "u64", last_delay_ns),
+	FIELD(cosched_barrier_event, "u32", op),
+	FIELD(cosched_barrier_event, "u32", flags),
+	FIELD(cosched_barrier_event, "u32", nranks),
+	FIELD(cosched_barrier_event, "u32", local_nranks),
+	FIELD(cosched_barrier_event, "u32", first_rank),
+	FIELD(cosched_barrier_event, "u32", last_rank),
+	FIELD(cosched_barrier_event, "u32", first_tgid),
+	FIELD(cosched_barrier_event, "u32", first_tid),
+	FIELD(cosched_barrier_event, "u32", last_tgid),
+	FIELD(cosched_barrier_event, "u32", last_tid),
+	FIELD(cosched_barrier_event, "u32", dtype),
+	FIELD(cosched_barrier_event, "u32", uid),
+};
+
 static const struct field policy_fields[] = {
 	FIELD(cosched_cgroup_policy_event, "u64", cgroup_id),
 	FIELD(cosched_cgroup_policy_event, "u32", action),
@@ -112,6 +137,8 @@ TEST(formats)
 {
 	check_format("collective", collective_fields,
 		     ARRAY_SIZE(collective_fields));
+	check_format("barrier_complete", barrier_fields,
+		     ARRAY_SIZE(barrier_fields));
 	check_format("cgroup_policy", policy_fields, ARRAY_SIZE(policy_fields));
 }
 

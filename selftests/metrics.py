@@ -146,6 +146,11 @@ def check(port):
     grown = value(second, "cosched_sched_switch") - value(first, "cosched_sched_switch")
     require(grown > 0, f"switches grew by {grown}")
     require("cosched_runqueue_latency_seconds" in first, "histogram")
+    for name in ("cosched_hint_pages", "cosched_phase_run_seconds",
+                 "cosched_phase_waits", "cosched_phase_wait_seconds"):
+        require(value(first, name) >= 0, name)
+    roles = {dict(k[1])["role"] for k, _ in first["cosched_go_role_samples"].samples}
+    require(len(roles) > 1, f"roles {roles}")
     kind, text = get(port)
     require(kind == "text/plain; version=0.0.4; charset=utf-8", f"type {kind}")
     require("# TYPE cosched_sched_switch_total counter" in text, "text format")

@@ -41,6 +41,23 @@
 	F(cosched_exit_args, seq) F(cosched_exit_args, ts_user)		\
 	F(cosched_exit_args, wait_ns)
 
+#define WAIT_ARGS(F)							\
+	F(cosched_wait_args, size) F(cosched_wait_args, flags)		\
+	F(cosched_wait_args, seq) F(cosched_wait_args, timeout_ns)	\
+	F(cosched_wait_args, count) F(cosched_wait_args, local_arrived)
+
+#define BATCH_ENTRY(F)							\
+	F(cosched_batch_entry, arg) F(cosched_batch_entry, cmd)		\
+	F(cosched_batch_entry, fd)
+
+#define BATCH_ARGS(F)							\
+	F(cosched_batch_args, size) F(cosched_batch_args, flags)	\
+	F(cosched_batch_args, entries) F(cosched_batch_args, count)	\
+	F(cosched_batch_args, reserved)
+
+#define PAGE(F)								\
+	F(cosched_page, abi_version) F(cosched_page, listeners)
+
 #define COLLECTIVE_EVENT(F)						\
 	F(cosched_collective_event, comm_id)				\
 	F(cosched_collective_event, seq)				\
@@ -62,6 +79,25 @@
 	F(cosched_collective_event, tid)				\
 	F(cosched_collective_event, uid)
 
+#define BARRIER_EVENT(F)						\
+	F(cosched_barrier_event, comm_id) F(cosched_barrier_event, seq)	\
+	F(cosched_barrier_event, bytes)					\
+	F(cosched_barrier_event, cgroup_id)				\
+	F(cosched_barrier_event, skew_ns)				\
+	F(cosched_barrier_event, wait_sum_ns)				\
+	F(cosched_barrier_event, last_span_ns)				\
+	F(cosched_barrier_event, last_delay_ns)				\
+	F(cosched_barrier_event, op) F(cosched_barrier_event, flags)	\
+	F(cosched_barrier_event, nranks)				\
+	F(cosched_barrier_event, local_nranks)				\
+	F(cosched_barrier_event, first_rank)				\
+	F(cosched_barrier_event, last_rank)				\
+	F(cosched_barrier_event, first_tgid)				\
+	F(cosched_barrier_event, first_tid)				\
+	F(cosched_barrier_event, last_tgid)				\
+	F(cosched_barrier_event, last_tid)				\
+	F(cosched_barrier_event, dtype) F(cosched_barrier_event, uid)
+
 #define CGROUP_POLICY_EVENT(F)						\
 	F(cosched_cgroup_policy_event, cgroup_id)			\
 	F(cosched_cgroup_policy_event, action)				\
@@ -71,11 +107,32 @@
 	F(cosched_cgroup_policy_event, uid)				\
 	F(cosched_cgroup_policy_event, tgid)
 
+#define HINT_HEADER(F)							\
+	F(cosched_hint_header, version) F(cosched_hint_header, nr_cells) \
+	F(cosched_hint_header, cell_size) F(cosched_hint_header, flags)	\
+	F(cosched_hint_header, reserved)
+
+#define HINT_CELL(F)							\
+	F(cosched_hint_cell, phase) F(cosched_hint_cell, generation)	\
+	F(cosched_hint_cell, deadline_ns) F(cosched_hint_cell, owner)	\
+	F(cosched_hint_cell, flags) F(cosched_hint_cell, reserved)
+
+#define HINT_REPLY(F)							\
+	F(cosched_hint_reply, size) F(cosched_hint_reply, error)	\
+	F(cosched_hint_reply, version) F(cosched_hint_reply, nr_cells)	\
+	F(cosched_hint_reply, cell_size) F(cosched_hint_reply, flags)
+
 #define STRUCTS(S)							\
 	S(cosched_info_args, INFO_ARGS) S(cosched_join_args, JOIN_ARGS)	\
 	S(cosched_enter_args, ENTER_ARGS) S(cosched_exit_args, EXIT_ARGS) \
+	S(cosched_wait_args, WAIT_ARGS)					\
+	S(cosched_batch_entry, BATCH_ENTRY)				\
+	S(cosched_batch_args, BATCH_ARGS) S(cosched_page, PAGE)		\
 	S(cosched_collective_event, COLLECTIVE_EVENT)			\
-	S(cosched_cgroup_policy_event, CGROUP_POLICY_EVENT)
+	S(cosched_barrier_event, BARRIER_EVENT)				\
+	S(cosched_cgroup_policy_event, CGROUP_POLICY_EVENT)		\
+	S(cosched_hint_header, HINT_HEADER) S(cosched_hint_cell, HINT_CELL) \
+	S(cosched_hint_reply, HINT_REPLY)
 
 #define CONSTANTS(C)							\
 	C(COSCHED_ABI_VERSION) C(COSCHED_MAX_RANKS)			\
@@ -95,7 +152,13 @@
 	C(COSCHED_ENTER_FLAGS) C(COSCHED_EXIT_ABORT)			\
 	C(COSCHED_EXIT_FLAGS) C(COSCHED_IOC_MAGIC)			\
 	C(COSCHED_IOC_INFO) C(COSCHED_IOC_JOIN) C(COSCHED_IOC_ENTER)	\
-	C(COSCHED_IOC_EXIT)						\
+	C(COSCHED_IOC_EXIT) C(COSCHED_IOC_WAIT) C(COSCHED_IOC_BATCH)	\
+	C(COSCHED_MAX_BATCH) C(COSCHED_NO_TIMEOUT)			\
+	C(COSCHED_FEATURE_WAIT) C(COSCHED_FEATURE_BATCH)		\
+	C(COSCHED_FEATURE_PAGE) C(COSCHED_FEATURE_BARRIER)		\
+	C(COSCHED_FEATURES)						\
+	C(COSCHED_LISTENS_COLLECTIVE) C(COSCHED_LISTENS_BARRIER)	\
+	C(COSCHED_BARRIER_NO_DELAY) C(COSCHED_BARRIER_DISTURBED)	\
 	C(COSCHED_PHASE_ENTER) C(COSCHED_PHASE_EXIT)			\
 	C(COSCHED_PHASE_ABORT) C(COSCHED_PHASE_JOIN)			\
 	C(COSCHED_PHASE_LEAVE)						\
@@ -104,7 +167,16 @@
 	C(COSCHED_POLICY_REPLAY)					\
 	C(COSCHED_PROFILE_DEFAULT) C(COSCHED_PROFILE_LATENCY)		\
 	C(COSCHED_PROFILE_THROUGHPUT) C(COSCHED_PROFILE_BATCH)		\
-	C(COSCHED_NR_PROFILES)
+	C(COSCHED_NR_PROFILES)						\
+	C(COSCHED_HINT_VERSION) C(COSCHED_HINT_CELLS)			\
+	C(COSCHED_HINT_PROCESS) C(COSCHED_HINT_LABELS)			\
+	C(COSCHED_HINT_NR_LABELS) C(COSCHED_HINT_THREADS)		\
+	C(COSCHED_HINT_NR_THREADS) C(COSCHED_HINT_PROBES)		\
+	C(COSCHED_HINT_NONE) C(COSCHED_HINT_IDLE)			\
+	C(COSCHED_HINT_COMPUTE) C(COSCHED_HINT_COLLECTIVE)		\
+	C(COSCHED_HINT_IO) C(COSCHED_HINT_LOAD)				\
+	C(COSCHED_HINT_PREFILL) C(COSCHED_HINT_DECODE)			\
+	C(COSCHED_HINT_CHECKPOINT) C(COSCHED_NR_HINT_PHASES)
 
 #define FIELD_SIZE(s, f)	sizeof(((struct s *)0)->f)
 
@@ -115,7 +187,7 @@
 		       #s " has a field that is not listed, or a hole");
 STRUCTS(SIZES_ADD_UP)
 
-static char lines[200][96];
+static char lines[400][96];
 static size_t nr_lines;
 
 #define ADD(...) \

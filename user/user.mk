@@ -27,24 +27,28 @@ include user/config/config.mk
 DAEMON_SRC := $(wildcard user/daemon/*.c)
 CLI_SRC := $(wildcard user/cli/*.c)
 user_obj = $(patsubst user/%.c,$(USER_OUT)/%.o,$(1))
+include user/goprog/goprog.mk
 
 USER_BINS := build/bin/coschedd build/bin/cosched
-MAN8 := build/man/cosched.8 build/man/coschedd.8
+MAN8 := build/man/cosched.8 build/man/coschedd.8 build/man/cosched-log.8
 MAN5 := build/man/cosched-config.5
 
 .PHONY: user man
 user: $(USER_BINS) man
 man: $(MAN8) $(MAN5)
 
-build/bin/coschedd: $(call user_obj,$(DAEMON_SRC) $(CONFIG_SRC) $(COMMON_SRC))
+build/bin/coschedd: $(call user_obj,$(DAEMON_SRC) $(CONFIG_SRC) $(GOPROG_SRC) \
+		$(COMMON_SRC)) build/lib/libcosched_log.a
 	@echo "  LINK    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(CONFIG_LIBS) -lmicrohttpd
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(CONFIG_LIBS) $(GOPROG_LIBS) \
+		-lmicrohttpd -luring
 
-build/bin/cosched: $(call user_obj,$(CLI_SRC) $(CONFIG_SRC) $(COMMON_SRC))
+build/bin/cosched: $(call user_obj,$(CLI_SRC) $(CONFIG_SRC) $(GOPROG_SRC) \
+		$(COMMON_SRC)) build/lib/libcosched_log.a
 	@echo "  LINK    $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(CONFIG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(USER_LIBS) $(CONFIG_LIBS) $(GOPROG_LIBS) -luring
 
 $(USER_OUT)/%.o: user/%.c
 	@echo "  CC      $@"
@@ -62,7 +66,7 @@ build/man/%: Documentation/man/%.rst
 
 # Tests on the host: each is its own file plus what it tests, with sanitizers.
 HOST_TESTS += build/test/test_cpulist build/test/test_common \
-	build/test/test_topology build/test/test_daemon
+	build/test/test_topology build/test/test_daemon build/test/test_ingest
 FUZZ_TARGETS += build/test/fuzz_cpulist
 
 build/test/test_cpulist: user/common/tests/test_cpulist.c \
@@ -72,13 +76,15 @@ build/test/test_topology: user/daemon/tests/test_topology.c \
 		user/daemon/topology.c user/daemon/topology_sysfs.c $(COMMON_SRC)
 build/test/test_daemon: user/daemon/tests/test_daemon.c \
 		user/daemon/backoff.c user/daemon/event.c $(COMMON_SRC)
+build/test/test_ingest: user/daemon/tests/test_ingest.c user/daemon/ingest.c \
+		user/daemon/settings.c
 
 build/test/test_cpulist build/test/test_common build/test/test_topology \
-build/test/test_daemon:
+build/test/test_daemon build/test/test_ingest:
 	@echo "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_SAN) -MMD -MP -MF $@.d -MT $@ \
-		-Iuser/common/tests -o $@ $(filter %.c,$^) $(USER_LIBS)
+		-Iuser/common/tests -o $@ $(filter %.c,$^) $(USER_LIBS) -luring
 
 build/test/fuzz_cpulist: user/common/tests/fuzz_cpulist.c user/common/cpulist.c
 	@echo "  FUZZ    $@"

@@ -12,7 +12,7 @@
 #include <systemd/sd-varlink.h>
 
 #define CALL_TIMEOUT_US		10000000
-#define INVOKE_TIMEOUT_US	60000000
+#define PATIENT_TIMEOUT_US	60000000
 
 struct cosched_client {
 	sd_varlink *link;
@@ -43,15 +43,32 @@ void cosched_client_close(struct cosched_client *c)
 	free(c);
 }
 
-int cosched_client_invoke(struct cosched_client *c, const char *method,
-			  cosched_json *in, cosched_json **ret_reply,
-			  const char **ret_error)
+void cosched_client_be_patient(struct cosched_client *c)
+{
+	(void)sd_varlink_set_relative_timeout(c->link, PATIENT_TIMEOUT_US);
+}
+
+int cosched_client_call(struct cosched_client *c, const char *method,
+			cosched_json **ret_reply, const char **ret_error)
+{
+	cosched_json *reply = NULL;
+	int r = cosched_client_ask(c, method, NULL, &reply, ret_error);
+
+	if (r)
+		sd_json_variant_unref(reply);
+	else
+		*ret_reply = reply;
+	return r;
+}
+
+int cosched_client_ask(struct cosched_client *c, const char *method,
+		       cosched_json *in, cosched_json **ret_reply,
+		       const char **ret_error)
 {
 	cosched_json *reply = NULL;
 	const char *error = NULL;
 	int r;
 
-	(void)sd_varlink_set_relative_timeout(c->link, INVOKE_TIMEOUT_US);
 	r = sd_varlink_call(c->link, method, in, &reply, &error);
 	if (r < 0)
 		return r;
@@ -60,25 +77,6 @@ int cosched_client_invoke(struct cosched_client *c, const char *method,
 	if (error)
 		*ret_error = error;
 	return !!error;
-}
-
-int cosched_client_call(struct cosched_client *c, const char *method,
-			cosched_json **ret_reply, const char **ret_error)
-{
-	cosched_json *reply = NULL;
-	const char *error = NULL;
-	int r;
-
-	r = sd_varlink_call(c->link, method, NULL, &reply, &error);
-	if (r < 0)
-		return r;
-	if (error) {
-		*ret_error = error;
-		return 1;
-	}
-	/* Borrowed from the link: it is gone with the next call. */
-	*ret_reply = sd_json_variant_ref(reply);
-	return 0;
 }
 
 int cosched_client_fail(int r)
@@ -97,7 +95,7 @@ int cosched_client_fail(int r)
 	case -ETIME:
 	case -ETIMEDOUT:
 		return cosched_fail("it may be loading the scheduler: try again",
-				    "coschedd did not answer within 10 s");
+				    "coschedd did not answer in time");
 	default:
 		return cosched_fail(NULL, "cannot talk to coschedd (%s): %s",
 				    COSCHED_SOCKET, strerror(-r));

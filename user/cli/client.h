@@ -24,12 +24,15 @@ int cosched_client_call(struct cosched_client *client, const char *method,
 			cosched_json **ret_reply, const char **ret_error);
 
 /*
- * The same with parameters @in (may be NULL), and with what came with an error in
- * @ret_reply, too. A daemon that writes thousands of cgroups gets 60 s.
+ * The same with parameters @in (may be NULL), which are not changed, and with what
+ * came with an error in @ret_reply, too.
  */
-int cosched_client_invoke(struct cosched_client *client, const char *method,
-			  cosched_json *in, cosched_json **ret_reply,
-			  const char **ret_error);
+int cosched_client_ask(struct cosched_client *client, const char *method,
+		       cosched_json *in, cosched_json **ret_reply,
+		       const char **ret_error);
+
+/* Wait a minute for answers from now on: thousands of cgroups may be written. */
+void cosched_client_be_patient(struct cosched_client *client);
 
 /* Say why cosched_client_open() failed with @r. Returns COSCHED_CLI_FAILED. */
 int cosched_client_fail(int r);

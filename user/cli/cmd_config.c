@@ -21,7 +21,7 @@
 	{ "revert", 0, COSCHED_OPT_FLAG, offsetof(struct cosched_cli, revert), 0, \
 	  0, NULL, "write what somebody else changed, too" }
 #define OPTION_CANARY							\
-	{ "canary", 0, COSCHED_OPT_TEXT, offsetof(struct cosched_cli, canary), 0, \
+	{ "canary", 0, COSCHED_OPT_STRING, offsetof(struct cosched_cli, canary), 0, \
 	  0, "GROUP", "only tenants of this canary group" }
 
 const struct cosched_option cosched_plan_options[] = {

@@ -12,7 +12,7 @@
 #define DEFAULT_SCALE	1
 
 const struct cosched_option cosched_experiment_options[] = {
-	{ "device", 'd', COSCHED_OPT_TEXT, offsetof(struct cosched_cli, device), 0, 0,
+	{ "device", 'd', COSCHED_OPT_STRING, offsetof(struct cosched_cli, device), 0, 0,
 	  "FILE", "block device to read (it is not written)" },
 	{ "seconds", 's', COSCHED_OPT_U64, offsetof(struct cosched_cli, seconds), 1,
 	  120, "S", "of each of the two measurements (10)" },
@@ -20,7 +20,7 @@ const struct cosched_option cosched_experiment_options[] = {
 	  "N", "divide both memory.high by N (1)" },
 	{ "rate", 0, COSCHED_OPT_U64, offsetof(struct cosched_cli, rate), 1, 100000,
 	  "MIB", "per second that io.weight divides (half of what is read without)" },
-	{ "svg", 0, COSCHED_OPT_TEXT, offsetof(struct cosched_cli, svg), 0, 0, "FILE",
+	{ "svg", 0, COSCHED_OPT_STRING, offsetof(struct cosched_cli, svg), 0, 0, "FILE",
 	  "write a plot" },
 	{},
 };

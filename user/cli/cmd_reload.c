@@ -72,7 +72,8 @@ static int call(struct cosched_cli *cli, const char *method, cosched_json *in,
 
 	if (r)
 		return cosched_client_fail(r);
-	r = cosched_client_invoke(client, method, in, &reply, &error);
+	cosched_client_be_patient(client);
+	r = cosched_client_ask(client, method, in, &reply, &error);
 	status = r < 0 ? cosched_client_fail(r) :
 		 r > 0 ? fail_reload(cli, error, reply) : COSCHED_CLI_OK;
 	if (!status)

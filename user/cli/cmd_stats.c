@@ -112,6 +112,7 @@ static void read_sample(cosched_json *reply, struct sample *ret)
 {
 	cosched_json *counters = sd_json_variant_by_key(reply, "counters");
 	cosched_json *classes = sd_json_variant_by_key(reply, "classes");
+	cosched_json *roles = sd_json_variant_by_key(reply, "go_roles");
 	size_t i;
 
 	memset(ret, 0, sizeof(*ret));
@@ -121,6 +122,10 @@ static void read_sample(cosched_json *reply, struct sample *ret)
 		ret->stats.counter[i] =
 			cosched_json_u64(counters,
 					 cosched_counter_name((unsigned int)i));
+	for (i = 0; roles && i < COSCHED_NR_GO_ROLES; i++)
+		ret->stats.go_samples[i] =
+			cosched_json_u64(roles,
+					 cosched_go_role_name((unsigned int)i));
 	read_limits(sd_json_variant_by_key(reply, "limits"), ret);
 	for (i = 0; i < count_elements(classes); i++)
 		read_class(sd_json_variant_by_index(classes, i), &ret->stats);
@@ -170,6 +175,10 @@ static const struct {
 	  COSCHED_STAT_LOCAL, COSCHED_STAT_KEEP },
 	{ "switches", COSCHED_STAT_PREEMPT, COSCHED_STAT_MIGRATE_NODE,
 	  COSCHED_STAT_SWITCH, COSCHED_STAT_SWITCH },
+	{ "switches, as to hints", COSCHED_STAT_HINT_CHANGE,
+	  COSCHED_STAT_HINT_LATE, COSCHED_STAT_SWITCH, COSCHED_STAT_SWITCH },
+	{ "wake-ups of Go's threads", COSCHED_STAT_GO_WAKE,
+	  COSCHED_STAT_GO_WAKE_THREAD, COSCHED_STAT_GO_WAKE, COSCHED_STAT_GO_WAKE },
 };
 
 static __u64 sum_counters(const struct cosched_stats *st, unsigned int first,
@@ -198,6 +207,28 @@ static void print_counter(const struct cosched_stats *st, unsigned int i,
 		     cosched_counter_help(i));
 }
 
+/* Only where there was a Go program. */
+static void print_go_roles(const struct cosched_stats *st)
+{
+	__u64 whole = 0;
+	unsigned int i;
+
+	for (i = 0; i < COSCHED_NR_GO_ROLES; i++)
+		whole += st->go_samples[i];
+	if (whole)
+		(void)printf("%sof %llu looks at threads of Go programs:%s\n",
+			     cosched_color(COSCHED_BOLD), whole,
+			     cosched_color(COSCHED_PLAIN));
+	for (i = 0; i < COSCHED_NR_GO_ROLES; i++)
+		if (st->go_samples[i])
+			(void)printf("%-16s %14llu %6.1f%%  %s\n",
+				     cosched_go_role_name(i),
+				     st->go_samples[i],
+				     100.0 * (double)st->go_samples[i] /
+					     (double)whole,
+				     cosched_go_role_help(i));
+}
+
 static void print_counters(const struct cosched_stats *st)
 {
 	unsigned int i, g;
@@ -213,6 +244,7 @@ static void print_counters(const struct cosched_stats *st)
 		for (i = groups[g].first; i <= groups[g].last; i++)
 			print_counter(st, i, whole);
 	}
+	print_go_roles(st);
 	(void)printf("%sthat should not be:%s\n", cosched_color(COSCHED_BOLD),
 		     cosched_color(COSCHED_PLAIN));
 	for (i = COSCHED_STAT_STARVED; i < COSCHED_NR_STATS; i++)
@@ -256,6 +288,38 @@ static void print_limits(cosched_json *limits)
 			     cosched_json_u64(l, "nr_bursts"),
 			     cosched_escape(cosched_json_string(l, "path"), path,
 					    sizeof(path)));
+	}
+}
+
+/* Only what was ever said; nothing where no program says anything. */
+static void print_phases(cosched_json *reply)
+{
+	cosched_json *phases = sd_json_variant_by_key(reply, "phases");
+	__u64 pages = cosched_json_u64(reply, "hint_pages");
+	size_t i, n = count_elements(phases);
+	bool any = false;
+
+	for (i = 0; i < n; i++) {
+		cosched_json *p = sd_json_variant_by_index(phases, i);
+		__u64 waits = cosched_json_u64(p, "waits");
+		__u64 run_ns = cosched_json_u64(p, "run_ns");
+		char name[64], mean[32], run[32];
+
+		if (!waits && !run_ns)
+			continue;
+		if (!any)
+			(void)printf("\n%s%-10s %12s %9s %10s%s  (%llu processes give hints)\n",
+				     cosched_color(COSCHED_BOLD), "PHASE", "WAITS",
+				     "MEAN", "CPU TIME",
+				     cosched_color(COSCHED_PLAIN), pages);
+		any = true;
+		cosched_format_ns(waits ? cosched_json_u64(p, "wait_ns") / waits :
+					  0, mean, sizeof(mean));
+		cosched_format_ns(run_ns, run, sizeof(run));
+		(void)printf("%-10s %12llu %9s %10s\n",
+			     cosched_escape(cosched_json_string(p, "name"), name,
+					    sizeof(name)),
+			     waits, mean, run);
 	}
 }
 
@@ -511,5 +575,6 @@ int cosched_cmd_stats(struct cosched_cli *cli, int argc, char **argv)
 	read_sample(reply, &sample);
 	print_totals(&sample);
 	print_limits(sd_json_variant_by_key(reply, "limits"));
+	print_phases(reply);
 	return COSCHED_CLI_OK;
 }

@@ -14,9 +14,11 @@
 #include "common/file.h"
 #include "common/kernel.h"
 #include "common/text.h"
+#include "log/cosched_log.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
+#include <liburing.h>
 #include <limits.h>
 #include <linux/cosched.h>
 #include <linux/magic.h>
@@ -25,6 +27,7 @@
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define SECURE_BOOT \
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -283,6 +286,57 @@ static void check_file_systems(struct cosched_checks *c)
 			 "by hand; coschedd does not need it");
 }
 
+/* Where the daemon's log is, or would be. */
+static const char *log_directory(void)
+{
+	static const char *const places[] = { "/var/log/cosched", "/var/log", "/tmp" };
+	size_t i;
+
+	for (i = 0; i + 1 < COSCHED_ARRAY_SIZE(places); i++)
+		if (!access(places[i], W_OK))
+			break;
+	return places[i];
+}
+
+/* How the log on disk is written; a file without a name is made for it. */
+static void check_log(struct cosched_checks *c)
+{
+	const char *dir = log_directory();
+	char path[160];
+	int r = cosched_log_probe(dir, path, sizeof(path));
+
+	if (r)
+		DEGRADED(c, "log_path", NULL, "cannot write in %s: %s", dir,
+			 strerror(-r));
+	else if (strncmp(path, "io_uring", 8) || !strstr(path, "DEFER_TASKRUN") ||
+		 !strstr(path, "WRITE_FIXED"))
+		DEGRADED(c, "log_path", NULL,
+			 "logs are written by %s: it works, for more CPU time",
+			 path);
+	else
+		OK(c, "log_path", "logs are written by %s", path);
+}
+
+static void check_fast_poll(struct cosched_checks *c)
+{
+	struct io_uring_params params = {};
+	struct io_uring ring;
+	int r = io_uring_queue_init_params(2, &ring, &params);
+
+	if (r) {
+		DEGRADED(c, "io_uring",
+			 r == -EPERM ? "sysctl kernel.io_uring_disabled=0" : NULL,
+			 "not available (%s): logs are written by pwritev2, the daemon listens by epoll",
+			 strerror(-r));
+		return;
+	}
+	io_uring_queue_exit(&ring);
+	if (params.features & IORING_FEAT_FAST_POLL)
+		OK(c, "io_uring", "FAST_POLL: the daemon listens by multishot poll (no use for files)");
+	else
+		DEGRADED(c, "io_uring", NULL, "without FAST_POLL: the daemon listens by epoll");
+}
+
 void cosched_doctor_run(struct cosched_checks *ret)
 {
 	static void (*const checks[])(struct cosched_checks *) = {
@@ -290,6 +344,7 @@ void cosched_doctor_run(struct cosched_checks *ret)
 		check_isolcpus,	   check_cpus,	    check_other_scheduler,
 		check_lockdown,	   check_secure_boot, check_privileges,
 		check_cgroup,	   check_module,    check_file_systems,
+		check_fast_poll,   check_log,
 	};
 	size_t i;
 

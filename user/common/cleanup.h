@@ -52,6 +52,15 @@ static inline void cosched_closedirp(DIR **d)
 		__v;				\
 	})
 
+/* Alike for a descriptor. */
+static inline int cosched_take_fd(int *fd)
+{
+	int v = *fd;
+
+	*fd = -1;
+	return v;
+}
+
 #define COSCHED_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif /* _COSCHED_COMMON_CLEANUP_H */

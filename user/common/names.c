@@ -40,6 +40,17 @@ static const struct {
 		"not let to another node: too many went there just now" },
 	[COSCHED_STAT_NUMA_REBIND] = { "numa_rebind",
 		"at home on another node, as its own was overloaded" },
+	[COSCHED_STAT_HINT_CHANGE] = { "hint_change",
+		"tasks found in another phase than before" },
+	[COSCHED_STAT_HINT_INVALID] = { "hint_invalid",
+		"hints of a phase that there is not" },
+	[COSCHED_STAT_HINT_LATE] = { "hint_late",
+		"deadlines that passed in the wait for a CPU" },
+	[COSCHED_STAT_GO_WAKE] = { "go_wake", "woken to run a P of Go" },
+	[COSCHED_STAT_GO_WAKE_HIT] = { "go_wake_hit",
+		"put on the CPU where the P ran last" },
+	[COSCHED_STAT_GO_WAKE_THREAD] = { "go_wake_thread",
+		"the thread itself ran last where the P did" },
 	[COSCHED_STAT_STARVED] = { "starved",
 		"waited longer than the bound: a defect" },
 	[COSCHED_STAT_FALLBACK] = { "fallback",
@@ -72,6 +83,53 @@ _Static_assert(COSCHED_ARRAY_SIZE(profiles) == COSCHED_NR_PROFILES,
 	       "every profile has a name");
 _Static_assert(COSCHED_NR_CLASSES - COSCHED_CLASS_PROFILE == COSCHED_NR_PROFILES,
 	       "every profile has a class");
+
+static const char *const phases[] = {
+	[COSCHED_HINT_NONE] = "none",
+	[COSCHED_HINT_IDLE] = "idle",
+	[COSCHED_HINT_COMPUTE] = "compute",
+	[COSCHED_HINT_COLLECTIVE] = "collective",
+	[COSCHED_HINT_IO] = "io",
+	[COSCHED_HINT_LOAD] = "load",
+	[COSCHED_HINT_PREFILL] = "prefill",
+	[COSCHED_HINT_DECODE] = "decode",
+	[COSCHED_HINT_CHECKPOINT] = "checkpoint",
+};
+
+_Static_assert(COSCHED_ARRAY_SIZE(phases) == COSCHED_NR_HINT_PHASES,
+	       "every phase has a name");
+
+static const struct {
+	const char *name, *help;
+} go_roles[] = {
+	[COSCHED_GO_ROLE_UNKNOWN] = { "unknown", "cannot be told" },
+	[COSCHED_GO_ROLE_FOREIGN] = { "foreign", "threads of C code" },
+	[COSCHED_GO_ROLE_USER] = { "user", "run a goroutine" },
+	[COSCHED_GO_ROLE_LOCKED] = { "locked",
+		"run the goroutine they are locked to, or wait for it" },
+	[COSCHED_GO_ROLE_ASSIST] = { "gc_assist",
+		"a goroutine that pays for its allocations" },
+	[COSCHED_GO_ROLE_SYSCALL] = { "syscall", "a goroutine in a system call" },
+	[COSCHED_GO_ROLE_CGO] = { "cgo", "a goroutine in C code" },
+	[COSCHED_GO_ROLE_SCHED] = { "sched", "the runtime, between goroutines" },
+	[COSCHED_GO_ROLE_SPINNING] = { "spinning",
+		"look for goroutines, in vain so far" },
+	[COSCHED_GO_ROLE_IDLE] = { "idle", "parked, without work" },
+	[COSCHED_GO_ROLE_NETPOLL] = { "netpoll",
+		"wait for the network or a timer" },
+	[COSCHED_GO_ROLE_SYSMON] = { "sysmon", "the runtime's monitor" },
+	[COSCHED_GO_ROLE_GC_DEDICATED] = { "gc_dedicated",
+		"worker of the garbage collector" },
+	[COSCHED_GO_ROLE_GC_FRACTIONAL] = { "gc_fractional",
+		"the same, for part of the time" },
+	[COSCHED_GO_ROLE_GC_IDLE] = { "gc_idle",
+		"the same, on a CPU that nobody else wanted" },
+	[COSCHED_GO_ROLE_STW] = { "stop_the_world",
+		"wait for the world to stop, or have stopped it" },
+};
+
+_Static_assert(COSCHED_ARRAY_SIZE(go_roles) == COSCHED_NR_GO_ROLES,
+	       "every role has a name");
 
 static const char *const actions[] = {
 	[COSCHED_POLICY_ENABLE] = "enable",
@@ -110,6 +168,21 @@ const char *cosched_class_name(unsigned int class)
 	return class < COSCHED_CLASS_PROFILE ?
 		       classes[class] :
 		       profiles[class - COSCHED_CLASS_PROFILE];
+}
+
+const char *cosched_phase_name(unsigned int phase)
+{
+	return phase < COSCHED_NR_HINT_PHASES ? phases[phase] : NULL;
+}
+
+const char *cosched_go_role_name(unsigned int role)
+{
+	return go_roles[role].name;
+}
+
+const char *cosched_go_role_help(unsigned int role)
+{
+	return go_roles[role].help;
 }
 
 const char *cosched_profile_name(unsigned int profile)

@@ -26,6 +26,15 @@ const char *cosched_counter_help(unsigned int counter);
 /* Name of a class, that of the profile for a profile's, 0 <= @class < COSCHED_NR_CLASSES. */
 const char *cosched_class_name(unsigned int class);
 
+/* Name of a phase of enum cosched_hint_phase, NULL alike. */
+const char *cosched_phase_name(unsigned int phase);
+
+/* snake_case name of a role, 0 <= @role < COSCHED_NR_GO_ROLES. */
+const char *cosched_go_role_name(unsigned int role);
+
+/* What it means, a phrase for tables. Same range. */
+const char *cosched_go_role_help(unsigned int role);
+
 /* Name of a profile, NULL for a number that this version does not know. */
 const char *cosched_profile_name(unsigned int profile);
 

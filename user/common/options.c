@@ -57,6 +57,31 @@ static int set_number(struct parser *p, const struct cosched_option *o,
 	return 0;
 }
 
+static int set_string(struct parser *p, const struct cosched_option *o,
+		      const char *value)
+{
+	if (!*value) {
+		(void)snprintf(p->err, p->err_size,
+			       "option --%s: \"\" is not a value (%s)", o->name,
+			       o->arg);
+		return -EINVAL;
+	}
+	memcpy(p->config + o->offset, &value, sizeof(value));
+	return 0;
+}
+
+static int lacks_value(struct parser *p, const struct cosched_option *o)
+{
+	if (o->type == COSCHED_OPT_STRING)
+		(void)snprintf(p->err, p->err_size,
+			       "option --%s needs a value (%s)", o->name, o->arg);
+	else
+		(void)snprintf(p->err, p->err_size,
+			       "option --%s needs a value (%s, %llu to %llu)",
+			       o->name, o->arg, o->min, o->max);
+	return -EINVAL;
+}
+
 /* @value is what was given with "=" or glued to the letter, NULL if nothing. */
 static int apply(struct parser *p, const struct cosched_option *o,
 		 const char *value)
@@ -74,22 +99,10 @@ static int apply(struct parser *p, const struct cosched_option *o,
 	}
 	if (!value && p->next < p->argc)
 		value = p->argv[p->next++];
-	if (!value && o->type == COSCHED_OPT_TEXT) {
-		(void)snprintf(p->err, p->err_size, "option --%s needs a value (%s)",
-			       o->name, o->arg);
-		return -EINVAL;
-	}
-	if (!value) {
-		(void)snprintf(p->err, p->err_size,
-			       "option --%s needs a value (%s, %llu to %llu)",
-			       o->name, o->arg, o->min, o->max);
-		return -EINVAL;
-	}
-	if (o->type == COSCHED_OPT_TEXT) {
-		memcpy(p->config + o->offset, &value, sizeof(value));
-		return 0;
-	}
-	return set_number(p, o, value);
+	if (!value)
+		return lacks_value(p, o);
+	return o->type == COSCHED_OPT_STRING ? set_string(p, o, value) :
+					       set_number(p, o, value);
 }
 
 static int parse_option(struct parser *p, const char *arg)

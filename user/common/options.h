@@ -12,7 +12,7 @@
 enum cosched_option_type {
 	COSCHED_OPT_FLAG,	/* bool, takes no value */
 	COSCHED_OPT_U64,	/* __u64, decimal, min..max */
-	COSCHED_OPT_TEXT,	/* const char *, any; points into argv */
+	COSCHED_OPT_STRING,	/* const char *, of the arguments, not empty */
 };
 
 struct cosched_option {
@@ -21,7 +21,7 @@ struct cosched_option {
 	enum cosched_option_type type;
 	size_t offset;		/* of its field in the config struct */
 	__u64 min, max;		/* U64 only */
-	const char *arg;	/* U64, TEXT: name and unit of the value */
+	const char *arg;	/* name and unit of the value, NULL for FLAG */
 	const char *help;
 };
 

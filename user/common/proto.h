@@ -14,9 +14,18 @@
 #define COSCHED_SOCKET		COSCHED_RUN_DIR "/io.cosched"
 #define COSCHED_LOCK		COSCHED_RUN_DIR "/lock"
 
+/* Where hint pages are handed out, see cosched.h. In a directory of its own: it
+ * is what containers are given. */
+#define COSCHED_HINT_DIR	COSCHED_RUN_DIR "/hint"
+#define COSCHED_HINT_SOCKET	COSCHED_HINT_DIR "/socket"
+/* A cgroup with this attribute, of value "off", and all below it: Go programs in
+ * it are left alone. */
+#define COSCHED_GO_SWITCH	"user.cosched.go"
+
 #define COSCHED_INTERFACE	"io.cosched"
 #define COSCHED_GET_STATUS	COSCHED_INTERFACE ".GetStatus"
 #define COSCHED_GET_STATS	COSCHED_INTERFACE ".GetStats"
+#define COSCHED_GET_GO_THREADS	COSCHED_INTERFACE ".GetGoThreads"
 #define COSCHED_ERROR_NOT_LOADED COSCHED_INTERFACE ".NotLoaded"
 
 #define COSCHED_QOS_INTERFACE	COSCHED_INTERFACE ".Qos"

@@ -6,16 +6,16 @@
 CONFIG_SRC := $(wildcard user/config/*.c)
 CONFIG_LIBS := -lyaml
 
-HOST_TESTS += build/test/test_config build/test/test_plan build/test/test_apply \
+HOST_TESTS += build/test/test_config build/test/test_qosplan build/test/test_apply \
 	build/test/test_high
 FUZZ_TARGETS += build/test/fuzz_config
 
 build/test/test_config: user/config/tests/test_config.c $(CONFIG_SRC) $(COMMON_SRC)
-build/test/test_plan: user/config/tests/test_plan.c $(CONFIG_SRC) $(COMMON_SRC)
+build/test/test_qosplan: user/config/tests/test_qosplan.c $(CONFIG_SRC) $(COMMON_SRC)
 build/test/test_apply: user/config/tests/test_apply.c $(CONFIG_SRC) $(COMMON_SRC)
 build/test/test_high: user/daemon/tests/test_high.c user/daemon/high.c \
 		user/daemon/exposition.c
-build/test/test_config build/test/test_plan build/test/test_apply build/test/test_high:
+build/test/test_config build/test/test_qosplan build/test/test_apply build/test/test_high:
 	@echo "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_SAN) -MMD -MP -MF $@.d -MT $@ \

@@ -17,6 +17,7 @@
 #include "common/names.h"
 #include "common/proto.h"
 #include "daemon/interface.h"
+#include "daemon/gothreads.h"
 #include "daemon/log.h"
 #include "daemon/qos_control.h"
 #include "daemon/supervisor.h"
@@ -190,6 +191,22 @@ static int build_counters(const struct cosched_stats *stats, json **ret)
 	return 0;
 }
 
+static int build_go_roles(const struct cosched_stats *stats, json **ret)
+{
+	_cleanup_json_ json *v = NULL;
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < COSCHED_NR_GO_ROLES; i++) {
+		r = sd_json_variant_set_field_unsigned(
+			&v, cosched_go_role_name(i), stats->go_samples[i]);
+		if (r < 0)
+			return r;
+	}
+	*ret = cosched_take(v);
+	return 0;
+}
+
 static int build_histogram(const __u64 *hist, json **ret)
 {
 	_cleanup_json_ json *v = NULL;
@@ -243,6 +260,30 @@ static int build_classes(const struct cosched_stats *stats, json **ret)
 		r = build_class(stats, i, &class);
 		if (r >= 0)
 			r = sd_json_variant_append_array(&v, class);
+		if (r < 0)
+			return r;
+	}
+	*ret = cosched_take(v);
+	return 0;
+}
+
+static int build_phases(const struct cosched_stats *stats, json **ret)
+{
+	_cleanup_json_ json *v = NULL;
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < COSCHED_NR_HINT_PHASES; i++) {
+		r = sd_json_variant_append_arraybo(
+			&v,
+			SD_JSON_BUILD_PAIR_STRING("name",
+						  cosched_phase_name(i)),
+			SD_JSON_BUILD_PAIR_UNSIGNED("run_ns",
+						    stats->phase_run_ns[i]),
+			SD_JSON_BUILD_PAIR_UNSIGNED("waits",
+						    stats->phase_waits[i]),
+			SD_JSON_BUILD_PAIR_UNSIGNED("wait_ns",
+						    stats->phase_wait_ns[i]));
 		if (r < 0)
 			return r;
 	}
@@ -313,6 +354,8 @@ static int get_stats(sd_varlink *link, json *parameters,
 {
 	struct cosched_supervisor *s = supervisor_of(link);
 	_cleanup_json_ json *counters = NULL, *classes = NULL, *limits = NULL;
+	_cleanup_json_ json *phases = NULL;
+	_cleanup_json_ json *go_roles = NULL;
 	struct cosched_stats stats;
 	int r;
 
@@ -333,6 +376,10 @@ static int get_stats(sd_varlink *link, json *parameters,
 		r = build_classes(&stats, &classes);
 	if (r >= 0)
 		r = build_limits(s->loader, &limits);
+	if (r >= 0)
+		r = build_phases(&stats, &phases);
+	if (r >= 0)
+		r = build_go_roles(&stats, &go_roles);
 	if (r < 0)
 		return r;
 	return sd_varlink_replybo(
@@ -340,7 +387,39 @@ static int get_stats(sd_varlink *link, json *parameters,
 		SD_JSON_BUILD_PAIR_UNSIGNED("since_ns", s->loaded_us * 1000),
 		SD_JSON_BUILD_PAIR_VARIANT("counters", counters),
 		SD_JSON_BUILD_PAIR_VARIANT("classes", classes),
-		SD_JSON_BUILD_PAIR_VARIANT("limits", limits));
+		SD_JSON_BUILD_PAIR_VARIANT("go_roles", go_roles),
+		SD_JSON_BUILD_PAIR_VARIANT("limits", limits),
+		SD_JSON_BUILD_PAIR_UNSIGNED(
+			"hint_pages", cosched_hints_count(s->config.hints)),
+		SD_JSON_BUILD_PAIR_VARIANT("phases", phases));
+}
+
+static int get_go_threads(sd_varlink *link, json *parameters,
+			  sd_varlink_method_flags_t flags, void *userdata)
+{
+	static const sd_json_dispatch_field fields[] = {
+		{ "pid", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint32, 0,
+		  SD_JSON_MANDATORY },
+		{},
+	};
+	struct cosched_supervisor *s = supervisor_of(link);
+	_cleanup_json_ json *reply = NULL;
+	__u32 pid = 0;
+	int r;
+
+	(void)flags;
+	(void)userdata;
+	cosched_control_touch(link);
+	r = sd_varlink_dispatch(link, parameters, fields, &pid);
+	if (r)
+		return r;
+	if (!s->loader)
+		return sd_varlink_errorbo(
+			link, COSCHED_ERROR_NOT_LOADED,
+			SD_JSON_BUILD_PAIR_STRING(
+				"state", cosched_daemon_state_name(s->state)));
+	r = cosched_gothreads_build(s->loader, pid, &reply);
+	return r < 0 ? r : sd_varlink_reply(link, reply);
 }
 
 static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)
@@ -387,7 +466,8 @@ static int configure(sd_varlink_server *server)
 	if (r >= 0)
 		r = sd_varlink_server_bind_method_many(
 			server, COSCHED_GET_STATUS, get_status,
-			COSCHED_GET_STATS, get_stats);
+			COSCHED_GET_STATS, get_stats,
+			COSCHED_GET_GO_THREADS, get_go_threads);
 	if (r >= 0)
 		r = cosched_qos_control_bind(server);
 	if (r >= 0)

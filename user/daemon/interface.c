@@ -77,6 +77,17 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(
 	FIELD(nr_bursts, INT),
 	FIELD(burst_used_usec, INT));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	Phase,
+	COMMENT("none (nothing is said), idle, compute, collective, io, load, "
+		"prefill, decode, checkpoint"),
+	FIELD(name, STRING),
+	COMMENT("CPU time used"),
+	FIELD(run_ns, INT),
+	COMMENT("Waits for a CPU that have ended, and how long they were together"),
+	FIELD(waits, INT),
+	FIELD(wait_ns, INT));
+
 static SD_VARLINK_DEFINE_METHOD(
 	GetStatus,
 	COMMENT("Version of coschedd"),
@@ -113,8 +124,40 @@ static SD_VARLINK_DEFINE_METHOD(
 	COMMENT("Counters by name, since the scheduler was loaded"),
 	OUT_FLAGS(counters, INT, SD_VARLINK_MAP),
 	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(classes, Class, SD_VARLINK_ARRAY),
+	COMMENT("How often a thread of a Go program was seen in which role, at "
+		"switches and ticks"),
+	OUT_FLAGS(go_roles, INT, SD_VARLINK_MAP),
 	COMMENT("Cgroups with a quota of CPU time, at most 256"),
-	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(limits, Limit, SD_VARLINK_ARRAY));
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(limits, Limit, SD_VARLINK_ARRAY),
+	COMMENT("Processes that have a hint page"),
+	OUT(hint_pages, INT),
+	COMMENT("What their tasks got and had to wait, by phase"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(phases, Phase, SD_VARLINK_ARRAY));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+	GoThread,
+	COMMENT("Number of the thread in the daemon's PID namespace"),
+	FIELD(tid, INT),
+	COMMENT("Its role when it last was looked at"),
+	FIELD(role, STRING),
+	COMMENT("Its goroutine then, 0: none"),
+	FIELD(goid, INT),
+	COMMENT("How often it was seen in which role"),
+	SD_VARLINK_DEFINE_FIELD(samples, SD_VARLINK_INT, SD_VARLINK_MAP));
+
+static SD_VARLINK_DEFINE_METHOD(
+	GetGoThreads,
+	COMMENT("A process"),
+	SD_VARLINK_DEFINE_INPUT(pid, SD_VARLINK_INT, 0),
+	COMMENT("active: its threads are looked at; off: what was in its memory "
+		"was not what was expected, it is left alone; none: it is not known "
+		"to be a Go program"),
+	OUT(state, STRING),
+	COMMENT("Threads whose m was found and checked, and that failed the check"),
+	OUT(nr_good, INT),
+	OUT(nr_bad, INT),
+	COMMENT("Its threads that were looked at, at most 1024"),
+	SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(threads, GoThread, SD_VARLINK_ARRAY));
 
 static SD_VARLINK_DEFINE_ERROR(
 	NotLoaded,
@@ -140,10 +183,16 @@ const sd_varlink_interface cosched_interface = {
 		SYMBOL(type, Class),
 		SD_VARLINK_SYMBOL_COMMENT("A cgroup's quota of CPU time, and what came of it"),
 		SYMBOL(type, Limit),
+		SD_VARLINK_SYMBOL_COMMENT("What tasks got in a phase that their programs told"),
+		SYMBOL(type, Phase),
 		SD_VARLINK_SYMBOL_COMMENT("State of daemon, scheduler and module"),
 		SYMBOL(method, GetStatus),
 		SD_VARLINK_SYMBOL_COMMENT("Counters of the scheduler"),
 		SYMBOL(method, GetStats),
+		SD_VARLINK_SYMBOL_COMMENT("A thread of a Go program"),
+		SYMBOL(type, GoThread),
+		SD_VARLINK_SYMBOL_COMMENT("What the threads of a Go program do"),
+		SYMBOL(method, GetGoThreads),
 		SD_VARLINK_SYMBOL_COMMENT("The scheduler is not loaded at the "
 					  "moment: there are no counters"),
 		SYMBOL(error, NotLoaded),

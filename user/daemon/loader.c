@@ -25,13 +25,24 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+/* A file descriptor of a thread, not of its process: since Linux 6.9. */
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
 
 struct cosched_loader {
 	struct cosched_bpf *skel;
 	struct bpf_link *link;		/* the scheduler itself */
+	struct bpf_link *exec_link;	/* what notices programs */
+	cosched_exec_fn exec_fn;
+	void *exec_data;
 	struct cosched_bpf *listener;	/* the tracepoint's program, or NULL */
 	struct bpf_link *listener_link;
 	struct ring_buffer *events;
@@ -275,6 +286,11 @@ static int attach(struct cosched_loader *l, struct cosched_exit *ret_exit,
 			    "the kernel refused the scheduler: %s",
 			    strerror(-ret));
 	}
+	l->exec_link = bpf_program__attach(l->skel->progs.on_exec);
+	if (!l->exec_link)
+		return fail(-errno, err, err_size,
+			    "cannot attach to the kernel's sched_process_exec: %s",
+			    strerror(errno));
 	return wait_enabled(l, ret_exit, err, err_size);
 }
 
@@ -424,6 +440,13 @@ static void add_stats(struct cosched_stats *to,
 
 	for (i = 0; i < COSCHED_NR_STATS; i++)
 		to->counter[i] += from->counter[i];
+	for (i = 0; i < COSCHED_NR_HINT_PHASES; i++) {
+		to->phase_run_ns[i] += from->phase_run_ns[i];
+		to->phase_waits[i] += from->phase_waits[i];
+		to->phase_wait_ns[i] += from->phase_wait_ns[i];
+	}
+	for (i = 0; i < COSCHED_NR_GO_ROLES; i++)
+		to->go_samples[i] += from->go_samples[i];
 	for (i = 0; i < COSCHED_NR_CLASSES; i++) {
 		for (j = 0; j < COSCHED_HIST_SLOTS; j++)
 			to->delay_hist[i][j] += from->delay_hist[i][j];
@@ -472,6 +495,13 @@ int cosched_loader_limits(struct cosched_loader *l, struct cosched_limit *ret,
 	return (int)n;
 }
 
+int cosched_loader_hint_map(const struct cosched_loader *loader,
+			    __u32 **ret_changes)
+{
+	*ret_changes = &loader->skel->bss->hint_changes;
+	return bpf_map__fd(loader->skel->maps.hint_pages);
+}
+
 static int take_event(void *ctx, void *data, size_t size)
 {
 	struct cosched_loader *l = ctx;
@@ -500,10 +530,84 @@ int cosched_loader_consume(struct cosched_loader *l)
 	return ret < 0 ? ret : 0;
 }
 
+static int take_exec(void *ctx, void *data, size_t size)
+{
+	struct cosched_loader *l = ctx;
+	struct cosched_go_exec exec;
+
+	if (size < sizeof(exec))
+		return 0;
+	memcpy(&exec, data, sizeof(exec));
+	l->exec_fn(&exec, l->exec_data);
+	return 0;
+}
+
+int cosched_loader_subscribe_execs(struct cosched_loader *l, cosched_exec_fn fn,
+				   void *userdata)
+{
+	l->exec_fn = fn;
+	l->exec_data = userdata;
+	return ring_buffer__add(l->events, bpf_map__fd(l->skel->maps.go_execs),
+				take_exec, l);
+}
+
+/* Of a task, by a map whose entries live with tasks. */
+static int look_up_task(struct bpf_map *map, __u32 tid, unsigned int flags,
+			void *ret, size_t size)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, tid, flags);
+
+	if (fd < 0)
+		return -errno;
+	return bpf_map__lookup_elem(map, &fd, sizeof(fd), ret, size, 0);
+}
+
+int cosched_loader_go_add(struct cosched_loader *l, __u32 tgid,
+			  const struct cosched_go_process *process)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, tgid, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = bpf_map__update_elem(l->skel->maps.go_processes, &fd, sizeof(fd),
+				   process, sizeof(*process), BPF_ANY);
+	/* Threads look again when they see another number. */
+	if (!ret)
+		__atomic_add_fetch(&l->skel->data_go->go_changes, 1,
+				   __ATOMIC_RELEASE);
+	return ret;
+}
+
+int cosched_loader_go_ignore(struct cosched_loader *l,
+			     const struct cosched_go_file *file)
+{
+	__u8 one = 1;
+
+	return bpf_map__update_elem(l->skel->maps.go_others, file, sizeof(*file),
+				    &one, sizeof(one), BPF_ANY);
+}
+
+int cosched_loader_go_process(struct cosched_loader *l, __u32 tgid,
+			      struct cosched_go_process *ret)
+{
+	return look_up_task(l->skel->maps.go_processes, tgid, 0, ret,
+			    sizeof(*ret));
+}
+
+int cosched_loader_go_thread(struct cosched_loader *l, __u32 tid,
+			     struct cosched_go_thread *ret)
+{
+	return look_up_task(l->skel->maps.go_threads, tid, PIDFD_THREAD, ret,
+			    sizeof(*ret));
+}
+
 void cosched_loader_stop(struct cosched_loader *l)
 {
 	if (!l)
 		return;
+	if (l->exec_link)
+		(void)bpf_link__destroy(l->exec_link);
 	/* The listener first: it works on the scheduler's maps. */
 	if (l->listener_link)
 		(void)bpf_link__destroy(l->listener_link);

@@ -64,12 +64,45 @@ int cosched_loader_limits(struct cosched_loader *loader,
 			  struct cosched_limit *ret, unsigned int size);
 
 /*
+ * The map of hint pages, and the number by which tasks know that it changed;
+ * both last until cosched_loader_stop().
+ */
+int cosched_loader_hint_map(const struct cosched_loader *loader,
+			    __u32 **ret_changes);
+
+/*
  * Events: a file descriptor that polls readable, and the call that then hands
  * each of them to @fn. The latter returns a negative errno when it fails.
  */
 int cosched_loader_subscribe(struct cosched_loader *loader, cosched_event_fn fn,
 			     void *userdata, int *ret_fd);
 int cosched_loader_consume(struct cosched_loader *loader);
+
+/* Programs that processes execute, by the same file descriptor. */
+typedef void (*cosched_exec_fn)(const struct cosched_go_exec *exec,
+				void *userdata);
+int cosched_loader_subscribe_execs(struct cosched_loader *loader,
+				   cosched_exec_fn fn, void *userdata);
+
+/*
+ * Process @tgid runs a Go program. Returns 0; -ESRCH when the process is gone;
+ * another negative errno.
+ */
+int cosched_loader_go_add(struct cosched_loader *loader, __u32 tgid,
+			  const struct cosched_go_process *process);
+
+/* @file is none, or nothing can be told: it need not be told of again. */
+int cosched_loader_go_ignore(struct cosched_loader *loader,
+			     const struct cosched_go_file *file);
+
+/*
+ * What is known of process @tgid, and of thread @tid. Return 0; -ENOENT when it is
+ * not known to be of a Go program; another negative errno.
+ */
+int cosched_loader_go_process(struct cosched_loader *loader, __u32 tgid,
+			      struct cosched_go_process *ret);
+int cosched_loader_go_thread(struct cosched_loader *loader, __u32 tid,
+			     struct cosched_go_thread *ret);
 
 /*
  * Detach, wait until the kernel's own scheduler runs, and free. Accepts NULL.

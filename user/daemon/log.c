@@ -7,6 +7,8 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include "daemon/log.h"
 
+#include "daemon/audit.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,7 @@ void cosched_log(int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
+	cosched_audit_message(level, message);
 	if (to_journal)
 		(void)sd_journal_print(level, "%s", message);
 	else
@@ -53,7 +56,7 @@ void cosched_log_audit(const char *message, const char *action,
 		       const char *cgroup, unsigned int uid, unsigned int pid)
 {
 	if (!to_journal) {
-		cosched_log(LOG_NOTICE, "%s", message);
+		(void)fprintf(stderr, "coschedd: %s\n", message);
 		return;
 	}
 	(void)sd_journal_send("MESSAGE=%s", message, "PRIORITY=%i", LOG_NOTICE,

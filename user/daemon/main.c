@@ -11,7 +11,9 @@
 #include "common/options.h"
 #include "common/proto.h"
 #include "config/config.h"
+#include "daemon/audit.h"
 #include "daemon/control.h"
+#include "daemon/hint.h"
 #include "daemon/instance.h"
 #include "daemon/log.h"
 #include "daemon/priority.h"
@@ -27,9 +29,9 @@
 #include <systemd/sd-daemon.h>
 
 struct options {
-	bool foreground, partial, no_restart, verbose, help, version;
-	__u64 timeout_ms, slice_us, max_restarts;
-	const char *config;
+	bool foreground, partial, no_restart, no_go, no_log, verbose, help, version;
+	__u64 timeout_ms, slice_us, max_restarts, log_days, log_mbytes;
+	const char *config, *log_dir;
 };
 
 #define FLAG(name, letter, field, help)					\
@@ -50,10 +52,18 @@ static const struct cosched_option option_table[] = {
 	       "time slice of profile \"default\" (3000)"),
 	NUMBER("max-restarts", max_restarts, 1, COSCHED_BACKOFF_MAX_RESTARTS,
 	       "N", "give up after N restarts that did not help (5)"),
-	{ "config", 'c', COSCHED_OPT_TEXT, offsetof(struct options, config), 0, 0,
+	{ "config", 'c', COSCHED_OPT_STRING, offsetof(struct options, config), 0, 0,
 	  "FILE", "classes and tenants (" COSCHED_CONFIG_FILE ")" },
 	FLAG("no-restart", 0, no_restart,
 	     "end when the kernel ended the scheduler"),
+	FLAG("no-go", 0, no_go, "do not look for Go programs"),
+	{ "log-dir", 0, COSCHED_OPT_STRING, offsetof(struct options, log_dir), 0,
+	  0, "DIR", "directory of the log on disk (" COSCHED_AUDIT_DIR ")" },
+	NUMBER("log-days", log_days, 1, 36500, "DAYS",
+	       "how long the log is kept (180)"),
+	NUMBER("log-mbytes", log_mbytes, 0, 1048576, "MIB",
+	       "remove the oldest of it above that size, 0: never (1024)"),
+	FLAG("no-log", 0, no_log, "write no log to disk"),
 	FLAG("verbose", 'v', verbose, "print what libbpf warns about"),
 	FLAG("help", 'h', help, "print this help"),
 	FLAG("version", 'V', version, "print the version"),
@@ -233,13 +243,28 @@ struct start {
 	int ready_fd;			/* of enter_background(), -1: none */
 	const char *config_file;
 };
+/* Without them the scheduler does its work all the same. */
+static struct cosched_hints *start_hints(sd_event *event)
+{
+	struct cosched_hints *hints = NULL;
+	int r = cosched_hints_start(event, &hints);
+
+	if (r == -ENOTUNIQ)
+		cosched_log(LOG_NOTICE,
+			    "not in the initial pid namespace: programs cannot give hints");
+	else if (r < 0)
+		cosched_log(LOG_WARNING,
+			    "programs cannot give hints: cannot listen on %s: %s",
+			    COSCHED_HINT_SOCKET, strerror(-r));
+	return hints;
+}
 
 /*
  * From a loop that is there to its end; loading has priority, which ends with
  * it. Returns the exit status.
  */
 static int serve(sd_event *event, struct cosched_supervisor *s,
-		 const struct cosched_supervisor_config *config,
+		 struct cosched_supervisor_config *config,
 		 const struct start *start)
 {
 	struct cosched_tenancy tenancy = {};
@@ -252,6 +277,7 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 			    strerror(-r));
 		return COSCHED_STATUS_FAILED;
 	}
+	config->hints = start_hints(event);
 	status = cosched_supervisor_start(s, event, config);
 	cosched_priority_restore(&start->normal);
 	if (status == COSCHED_STATUS_OK) {
@@ -270,21 +296,45 @@ static int serve(sd_event *event, struct cosched_supervisor *s,
 	cosched_tenancy_stop(&tenancy);
 	cosched_control_stop(server);
 	cosched_supervisor_stop(s);
+	cosched_hints_stop(config->hints);
 	if (status == COSCHED_STATUS_OK)
 		cosched_log(LOG_NOTICE,
 			    "stopped; the kernel's own scheduler runs");
 	return status;
 }
 
+/* The log on disk, with what the daemon was told to do. */
+static void start_log(sd_event *event, const struct options *o)
+{
+	const struct cosched_audit_config config = {
+		.dir = o->no_log ? NULL : o->log_dir,
+		.keep_days = o->log_days,
+		.keep_mbytes = o->log_mbytes,
+	};
+	char text[256];
+	int r = cosched_audit_start(event, &config);
+
+	if (r < 0)
+		cosched_log(LOG_WARNING, "there will be no log on disk: %s",
+			    strerror(-r));
+	(void)snprintf(text, sizeof(text),
+		       "partial=%d timeout_ms=%llu slice_us=%llu max_restarts=%llu log_days=%llu log_mbytes=%llu uid=%u",
+		       o->partial, o->timeout_ms, o->slice_us,
+		       o->no_restart ? 0 : o->max_restarts, o->log_days,
+		       o->log_mbytes, getuid());
+	cosched_audit_begin(text);
+}
+
 static int run(const struct options *o, int ready_fd)
 {
-	const struct cosched_supervisor_config config = {
+	struct cosched_supervisor_config config = {
 		.loader = {
 			.partial = o->partial,
 			.timeout_ms = (__u32)o->timeout_ms,
 			.slice_ns = o->slice_us * 1000,
 			.verbose = o->verbose,
 		},
+		.no_go = o->no_go,
 		.max_restarts = o->no_restart ? 0 : (unsigned int)o->max_restarts,
 	};
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
@@ -306,13 +356,22 @@ static int run(const struct options *o, int ready_fd)
 			    strerror(-r));
 		return COSCHED_STATUS_FAILED;
 	}
-	return serve(event, &supervisor, &config, &start);
+	start_log(event, o);
+	status = serve(event, &supervisor, &config, &start);
+	cosched_audit_end(status);
+	cosched_audit_stop();
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = { .max_restarts = 5,
-				   .config = COSCHED_CONFIG_FILE };
+	struct options options = {
+		.max_restarts = 5,
+		.config = COSCHED_CONFIG_FILE,
+		.log_dir = COSCHED_AUDIT_DIR,
+		.log_days = COSCHED_AUDIT_DAYS,
+		.log_mbytes = COSCHED_AUDIT_MBYTES,
+	};
 	int status, ready_fd = -1, r;
 
 	status = parse_options(argc, argv, &options);

@@ -12,6 +12,7 @@
 #include "common/names.h"
 #include "common/proto.h"
 #include "daemon/exposition.h"
+#include "daemon/hint.h"
 #include "daemon/log.h"
 #include "daemon/pressure.h"
 #include "daemon/tenant_metrics.h"
@@ -131,6 +132,54 @@ static void print_classes(struct cosched_exposition *x,
 	}
 }
 
+static void print_phases(struct cosched_exposition *x,
+			 const struct cosched_metrics *m,
+			 const struct cosched_stats *stats)
+{
+	const struct {
+		const char *name, *unit, *help;
+		const __u64 *values;
+		__u64 scale;
+	} families[] = {
+		{ "cosched_phase_run_seconds", "seconds",
+		  "CPU time by the phase that programs say they are in",
+		  stats->phase_run_ns, 1000000000 },
+		{ "cosched_phase_waits", NULL, "Waits for a CPU, by phase",
+		  stats->phase_waits, 1 },
+		{ "cosched_phase_wait_seconds", "seconds",
+		  "Time from runnable to running, by phase", stats->phase_wait_ns,
+		  1000000000 },
+	};
+	unsigned int i, k;
+
+	one(x, "cosched_hint_pages", COSCHED_METRIC_GAUGE,
+	    "Processes that give hints", cosched_hints_count(m->supervisor->config.hints));
+	for (k = 0; k < sizeof(families) / sizeof(families[0]); k++) {
+		cosched_metric_begin(x, families[k].name, COSCHED_METRIC_COUNTER,
+				     families[k].unit, families[k].help);
+		for (i = 0; i < COSCHED_NR_HINT_PHASES; i++) {
+			const char *labels[] = { "phase", cosched_phase_name(i), NULL };
+
+			cosched_metric_sample(x, labels, families[k].values[i],
+					      families[k].scale);
+		}
+	}
+}
+
+static void print_go_roles(struct cosched_exposition *x,
+			   const struct cosched_stats *stats)
+{
+	unsigned int i;
+
+	cosched_metric_begin(x, "cosched_go_role_samples", COSCHED_METRIC_COUNTER, NULL,
+			     "Times that a thread of a Go program was seen in a role");
+	for (i = 0; i < COSCHED_NR_GO_ROLES; i++) {
+		const char *labels[] = { "role", cosched_go_role_name(i), NULL };
+
+		cosched_metric_sample(x, labels, stats->go_samples[i], 1);
+	}
+}
+
 static void print_two(struct cosched_exposition *x, const char *name,
 		      const char *help, const char *label,
 		      const char *const names[2], const __u64 values[2])
@@ -206,6 +255,8 @@ static void print_all(struct cosched_exposition *x, struct cosched_metrics *m)
 	    !cosched_loader_stats(m->supervisor->loader, &stats)) {
 		print_counters(x, &stats);
 		print_classes(x, &stats);
+		print_phases(x, m, &stats);
+		print_go_roles(x, &stats);
 	}
 	print_qos(x, m);
 	cosched_tenant_metrics(x, m->qos);

@@ -17,6 +17,7 @@
 #include "common/names.h"
 #include "common/proto.h"
 #include "common/text.h"
+#include "daemon/audit.h"
 #include "daemon/log.h"
 #include "daemon/priority.h"
 #include "daemon/uevent.h"
@@ -24,7 +25,6 @@
 #include <errno.h>
 #include <linux/cosched.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -174,10 +174,11 @@ static void unload(struct cosched_supervisor *s)
 {
 	struct cosched_priority saved;
 
-	sd_event_source_disable_unref(s->ring_source);
-	s->ring_source = NULL;
+	cosched_ingest_remove(&s->ring_source);
+	cosched_gowatch_pause(&s->gowatch);
 	if (!s->loader)
 		return;
+	cosched_hints_detach(s->config.hints);
 	cosched_priority_raise(&saved);
 	cosched_loader_stop(s->loader);
 	cosched_priority_restore(&saved);
@@ -241,6 +242,8 @@ static void on_event(const void *data, size_t size, void *userdata)
 		cosched_log(LOG_WARNING, "an event of the scheduler is not "
 					 "understood: kind %u, %zu bytes",
 			    size >= sizeof(*ev) ? ev->kind : 0, size);
+	if (ret >= 0 && ev->kind == COSCHED_EVENT_POLICY)
+		cosched_audit_policy(ev);
 	if (ret <= 0)
 		return;
 	if (ev->kind == COSCHED_EVENT_POLICY) {
@@ -257,17 +260,20 @@ static void on_event(const void *data, size_t size, void *userdata)
 		cosched_log(LOG_WARNING, "%s", text.message);
 }
 
-static int on_ring(sd_event_source *source, int fd, uint32_t revents,
-		   void *userdata)
+static void on_ring(void *userdata)
 {
 	struct cosched_supervisor *s = userdata;
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	if (s->loader)
 		(void)cosched_loader_consume(s->loader);
-	return 0;
+}
+
+static void on_exec(const struct cosched_go_exec *exec, void *userdata)
+{
+	struct cosched_supervisor *s = userdata;
+
+	if (!s->config.no_go)
+		cosched_gowatch_exec(&s->gowatch, exec);
 }
 
 static int watch_ring(struct cosched_supervisor *s)
@@ -275,11 +281,14 @@ static int watch_ring(struct cosched_supervisor *s)
 	int fd, ret;
 
 	ret = cosched_loader_subscribe(s->loader, on_event, s, &fd);
+	if (!ret)
+		ret = cosched_loader_subscribe_execs(s->loader, on_exec, s);
 	if (ret)
 		return ret;
-	ret = sd_event_add_io(s->event, &s->ring_source, fd, EPOLLIN, on_ring,
-			      s);
-	return ret < 0 ? ret : 0;
+	s->ring_source = (struct cosched_ingest_source){
+		.fd = fd, .fn = on_ring, .userdata = s,
+	};
+	return cosched_ingest_add(s->ingest, &s->ring_source);
 }
 
 static void report_module(struct cosched_supervisor *s, const char *problem)
@@ -334,6 +343,14 @@ static void check_module(struct cosched_supervisor *s)
 	report_module(s, err);
 }
 
+static void attach_hints(struct cosched_supervisor *s)
+{
+	__u32 *changes;
+	int fd = cosched_loader_hint_map(s->loader, &changes);
+
+	cosched_hints_attach(s->config.hints, fd, changes);
+}
+
 /*
  * Load, and connect to everything. On failure nothing is left; -ECANCELED as
  * from cosched_loader_start().
@@ -359,9 +376,12 @@ static int load(struct cosched_supervisor *s, struct cosched_exit *ret_exit,
 		unload(s);
 		return ret;
 	}
+	attach_hints(s);
 	s->loaded_us = now_us();
 	s->load_us = s->loaded_us - before;
 	s->state = COSCHED_DAEMON_ENABLED;
+	if (!s->config.no_go)
+		cosched_gowatch_start(&s->gowatch, s->event, s->loader);
 	cosched_log(LOG_NOTICE, "scheduler enabled for %s, after %s",
 		    s->config.loader.partial ? "tasks of policy SCHED_EXT" :
 					       "all tasks",
@@ -387,14 +407,12 @@ static void look(struct cosched_supervisor *s)
 		check_module(s);
 }
 
-static int on_uevent(sd_event_source *source, int fd, uint32_t revents,
-		     void *userdata)
+static void on_uevent(void *userdata)
 {
-	(void)source;
-	(void)revents;
-	if (cosched_uevent_drain(fd))
-		look(userdata);
-	return 0;
+	struct cosched_supervisor *s = userdata;
+
+	if (cosched_uevent_drain(s->uevent_fd))
+		look(s);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
@@ -406,12 +424,16 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int watch_kernel(struct cosched_supervisor *s)
 {
-	int ret;
+	int ret = cosched_ingest_create(s->event, &s->ingest);
 
+	if (ret < 0)
+		return ret;
 	s->uevent_fd = cosched_uevent_open();
 	if (s->uevent_fd >= 0) {
-		ret = sd_event_add_io(s->event, &s->uevent_source, s->uevent_fd,
-				      EPOLLIN, on_uevent, s);
+		s->uevent_source = (struct cosched_ingest_source){
+			.fd = s->uevent_fd, .fn = on_uevent, .userdata = s,
+		};
+		ret = cosched_ingest_add(s->ingest, &s->uevent_source);
 		if (ret < 0)
 			return ret;
 	}
@@ -474,7 +496,10 @@ void cosched_supervisor_stop(struct cosched_supervisor *s)
 	s->state = COSCHED_DAEMON_STOPPING;
 	sd_event_source_disable_unref(s->retry_source);
 	sd_event_source_disable_unref(s->tick_source);
-	sd_event_source_disable_unref(s->uevent_source);
+	cosched_ingest_remove(&s->uevent_source);
 	cosched_closep(&s->uevent_fd);
 	unload(s);
+	cosched_gowatch_stop(&s->gowatch);
+	cosched_ingest_destroy(s->ingest);
+	s->ingest = NULL;
 }

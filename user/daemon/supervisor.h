@@ -10,6 +10,9 @@
 #include "common/kernel.h"
 #include "daemon/backoff.h"
 #include "daemon/event.h"
+#include "daemon/hint.h"
+#include "daemon/gowatch.h"
+#include "daemon/ingest.h"
 #include "daemon/loader.h"
 
 #include <systemd/sd-event.h>
@@ -23,7 +26,9 @@ enum cosched_daemon_state {
 
 struct cosched_supervisor_config {
 	struct cosched_loader_config loader;
+	struct cosched_hints *hints;	/* told of each load; may be NULL */
 	unsigned int max_restarts;	/* that do not help, 0: none */
+	bool no_go;			/* leave Go programs alone */
 };
 
 /* Others read it (GetStatus), only supervisor.c writes. */
@@ -46,9 +51,11 @@ struct cosched_supervisor {
 	struct cosched_module_state module;
 	char module_problem[512];	/* why we do not hear it, "" if we do */
 	struct cosched_ratelimit starved;
+	struct cosched_gowatch gowatch;
 	int uevent_fd;			/* -1: the timer alone has to do */
-	sd_event_source *uevent_source, *tick_source, *retry_source;
-	sd_event_source *ring_source;
+	sd_event_source *tick_source, *retry_source;
+	struct cosched_ingest *ingest;
+	struct cosched_ingest_source uevent_source, ring_source;
 };
 
 /* "starting", "enabled", "waiting", "stopping". */

@@ -200,24 +200,32 @@ func (l *Loop) followLimit() {
 	if l.opts.KeepMemoryLimit {
 		return
 	}
-	now := debug.SetMemoryLimit(-1)
-	if now != math.MaxInt64 && now != l.limit {
-		return
-	}
 	most := min(l.readLimit("memory.high"), l.readLimit("memory.max"))
 	want := int64(math.MaxInt64)
 	if most != math.MaxInt64 {
 		want = int64(float64(most) * limitShare)
 	}
-	if want != now {
-		debug.SetMemoryLimit(want)
+	now := debug.SetMemoryLimit(-1)
+	if now == math.MaxInt64 || now == l.limit {
+		replaceLimit(now, want)
+		l.limit = want
 	}
-	l.limit = want
 }
 
 func (l *Loop) dropLimit() {
 	if !l.opts.KeepMemoryLimit && l.limit != 0 && debug.SetMemoryLimit(-1) == l.limit {
-		debug.SetMemoryLimit(math.MaxInt64)
+		replaceLimit(l.limit, math.MaxInt64)
+	}
+}
+
+// replaceLimit sets the memory limit from old to limit. What the program set in
+// between stays.
+func replaceLimit(old, limit int64) {
+	if old == limit {
+		return
+	}
+	if was := debug.SetMemoryLimit(limit); was != old {
+		debug.SetMemoryLimit(was)
 	}
 }
 

@@ -19,6 +19,10 @@ const (
 	announceAuto    = "auto"
 	announceOff     = "off"
 	announceRequire = "require"
+
+	hintsOff       = "off"
+	hintsGoroutine = "goroutine"
+	hintsThread    = "thread"
 )
 
 // Limits of the flags. The one on ranks keeps gradient sums exact (model.go).
@@ -45,6 +49,7 @@ type trainConfig struct {
 	Factor          float64 /* the straggler's work over the others' */
 	Seed            uint64
 	Announce        string
+	Hints           string
 	Cgroups         []string /* directories to read cpu.stat of */
 	JSON            bool     `json:"-"`
 }
@@ -75,6 +80,8 @@ func parseTrain(args []string, out io.Writer) (*trainConfig, error) {
 	fs.Uint64Var(&c.Seed, "seed", 1, "of the model and the data")
 	fs.StringVar(&c.Announce, "announce", announceAuto,
 		"tell /dev/cosched: auto (where it exists), off or require")
+	fs.StringVar(&c.Hints, "hints", hintsOff,
+		"tell the scheduler the phase of each rank: off, goroutine or thread (tied to it)")
 	cgroups := fs.String("cgroup-usage", "",
 		"`DIR,DIR...`: cgroups whose CPU usage over the measured steps is reported")
 	fs.BoolVar(&c.JSON, "json", false, "print one JSON object")
@@ -141,6 +148,9 @@ func (c *trainConfig) validate() error {
 	}
 	if c.CheckpointDir != "" && c.CheckpointEvery == 0 {
 		return usagef("-checkpoint-dir needs -checkpoint-every")
+	}
+	if err := oneOf("hints", c.Hints, hintsOff, hintsGoroutine, hintsThread); err != nil {
+		return err
 	}
 	return oneOf("announce", c.Announce, announceAuto, announceOff, announceRequire)
 }

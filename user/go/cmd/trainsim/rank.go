@@ -3,10 +3,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"cosched.io/cosched/cosched"
 	"cosched.io/cosched/internal/collective"
 	"cosched.io/cosched/internal/ring"
 	"cosched.io/cosched/internal/uapi"
@@ -39,6 +41,7 @@ type rankRun struct {
 	model  *model
 	ring   *ring.Ring
 	comm   *collective.Comm /* nil: nothing is announced */
+	phase  *cosched.Scope   /* nil: nothing is said */
 	result rankResult
 
 	cpuStart     int64
@@ -56,11 +59,28 @@ func trainRank(cfg *trainConfig, rank int, r *ring.Ring, comm *collective.Comm) 
 	if err := r.AllReduce(make([]float32, 1)); err != nil {
 		return nil, err
 	}
-	if err := run.allSteps(); err != nil {
+	if err := run.allStepsInPhase(); err != nil {
 		return nil, err
 	}
 	run.result.Shared, run.result.Own = run.model.checksums()
 	return &run.result, nil
+}
+
+// allStepsInPhase runs allSteps in a scope whose phase it changes, where asked.
+func (r *rankRun) allStepsInPhase() (err error) {
+	steps := func(ctx context.Context) {
+		r.phase = cosched.FromContext(ctx)
+		err = r.allSteps()
+	}
+	switch r.cfg.Hints {
+	case hintsGoroutine:
+		cosched.Do(context.Background(), cosched.Compute, steps)
+	case hintsThread:
+		cosched.DoLocked(context.Background(), cosched.Compute, steps)
+	default:
+		steps(context.Background())
+	}
+	return err
 }
 
 func (r *rankRun) allSteps() error {
@@ -93,15 +113,18 @@ func (r *rankRun) allSteps() error {
 // step does one step. stop is the agreement of all ranks that it was the last.
 func (r *rankRun) step(step int) (t stepTimes, stop bool, err error) {
 	t.Begin = collective.Monotonic()
+	r.phase.SetPhase(cosched.Compute)
 	r.model.compute(r.cfg.workOf(r.result.Rank))
 	r.model.gradient(step)
 	r.vote()
 
 	t.Arrived = collective.Monotonic()
+	r.phase.SetPhase(cosched.Collective)
 	if err := r.allReduce(); err != nil {
 		return t, false, err
 	}
 	t.Released = collective.Monotonic()
+	r.phase.SetPhase(cosched.Compute)
 
 	if err := r.model.checkSum(step); err != nil {
 		return t, false, err
@@ -153,6 +176,7 @@ func (r *rankRun) checkpoint(step int) error {
 		return nil
 	}
 	r.result.Checkpoints++
+	r.phase.SetPhase(cosched.Checkpoint)
 	return saveCheckpoint(r.cfg.CheckpointDir, r.model, step)
 }
 

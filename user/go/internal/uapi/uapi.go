@@ -23,6 +23,23 @@ const (
 	MaxRanks    = 65536
 	MaxInflight = 16
 	SeqNext     = ^uint64(0)
+	MaxBatch    = 64
+	NoTimeout   = ^uint64(0)
+)
+
+// Features of InfoArgs.
+const (
+	FeatureWait    = 1 << 0
+	FeatureBatch   = 1 << 1
+	FeaturePage    = 1 << 2
+	FeatureBarrier = 1 << 3
+	Features       = FeatureWait | FeatureBatch | FeaturePage | FeatureBarrier
+)
+
+// Listeners of Page.
+const (
+	ListensCollective = 1 << 0
+	ListensBarrier    = 1 << 1
 )
 
 // Kinds of collective (enum cosched_op).
@@ -66,6 +83,12 @@ const (
 	ExitFlags = ExitAbort
 )
 
+// Flags of BarrierEvent.
+const (
+	BarrierNoDelay   = 1 << 0
+	BarrierDisturbed = 1 << 1
+)
+
 // Phases of a collective in a trace record (enum cosched_phase).
 const (
 	PhaseEnter = 1
@@ -92,6 +115,64 @@ const (
 	ProfileBatch      = 3
 	NrProfiles        = 4
 )
+
+// HintSocket is where the daemon hands out hint pages.
+const HintSocket = "/run/cosched/hint/socket"
+
+// The hint page: sizes, and which cells are whose.
+const (
+	HintVersion   = 1
+	HintCells     = 512
+	HintProcess   = 1
+	HintLabels    = 2
+	HintNrLabels  = 254
+	HintThreads   = 256
+	HintNrThreads = 256
+	HintProbes    = 4
+)
+
+// Phases of a hint (enum cosched_hint_phase).
+const (
+	HintNone       = 0
+	HintIdle       = 1
+	HintCompute    = 2
+	HintCollective = 3
+	HintIO         = 4
+	HintLoad       = 5
+	HintPrefill    = 6
+	HintDecode     = 7
+	HintCheckpoint = 8
+	NrHintPhases   = 9
+)
+
+// HintHeader is struct cosched_hint_header.
+type HintHeader struct {
+	Version  uint32    `c:"version"`
+	NrCells  uint32    `c:"nr_cells"`
+	CellSize uint32    `c:"cell_size"`
+	Flags    uint32    `c:"flags"`
+	Reserved [6]uint64 `c:"reserved"`
+}
+
+// HintCell is struct cosched_hint_cell.
+type HintCell struct {
+	Phase      uint32    `c:"phase"`
+	Generation uint32    `c:"generation"`
+	DeadlineNs uint64    `c:"deadline_ns"`
+	Owner      uint32    `c:"owner"`
+	Flags      uint32    `c:"flags"`
+	Reserved   [5]uint64 `c:"reserved"`
+}
+
+// HintReply is struct cosched_hint_reply.
+type HintReply struct {
+	Size     uint32 `c:"size"`
+	Error    int32  `c:"error"`
+	Version  uint32 `c:"version"`
+	NrCells  uint32 `c:"nr_cells"`
+	CellSize uint32 `c:"cell_size"`
+	Flags    uint32 `c:"flags"`
+}
 
 // InfoArgs is struct cosched_info_args.
 type InfoArgs struct {
@@ -137,6 +218,38 @@ type ExitArgs struct {
 	WaitNs uint64 `c:"wait_ns"`
 }
 
+// WaitArgs is struct cosched_wait_args.
+type WaitArgs struct {
+	Size         uint32 `c:"size"`
+	Flags        uint32 `c:"flags"`
+	Seq          uint64 `c:"seq"`
+	TimeoutNs    uint64 `c:"timeout_ns"`
+	Count        uint32 `c:"count"`
+	LocalArrived uint32 `c:"local_arrived"`
+}
+
+// BatchEntry is struct cosched_batch_entry.
+type BatchEntry struct {
+	Arg uint64 `c:"arg"`
+	Cmd uint32 `c:"cmd"`
+	Fd  int32  `c:"fd"`
+}
+
+// BatchArgs is struct cosched_batch_args.
+type BatchArgs struct {
+	Size     uint32 `c:"size"`
+	Flags    uint32 `c:"flags"`
+	Entries  uint64 `c:"entries"`
+	Count    uint32 `c:"count"`
+	Reserved uint32 `c:"reserved"`
+}
+
+// Page is struct cosched_page.
+type Page struct {
+	ABIVersion uint32 `c:"abi_version"`
+	Listeners  uint32 `c:"listeners"`
+}
+
 // CollectiveEvent is struct cosched_collective_event.
 type CollectiveEvent struct {
 	CommID       uint64 `c:"comm_id"`
@@ -158,6 +271,30 @@ type CollectiveEvent struct {
 	Tgid         uint32 `c:"tgid"`
 	Tid          uint32 `c:"tid"`
 	UID          uint32 `c:"uid"`
+}
+
+// BarrierEvent is struct cosched_barrier_event.
+type BarrierEvent struct {
+	CommID      uint64 `c:"comm_id"`
+	Seq         uint64 `c:"seq"`
+	Bytes       uint64 `c:"bytes"`
+	CgroupID    uint64 `c:"cgroup_id"`
+	SkewNs      uint64 `c:"skew_ns"`
+	WaitSumNs   uint64 `c:"wait_sum_ns"`
+	LastSpanNs  uint64 `c:"last_span_ns"`
+	LastDelayNs uint64 `c:"last_delay_ns"`
+	Op          uint32 `c:"op"`
+	Flags       uint32 `c:"flags"`
+	NRanks      uint32 `c:"nranks"`
+	LocalNRanks uint32 `c:"local_nranks"`
+	FirstRank   uint32 `c:"first_rank"`
+	LastRank    uint32 `c:"last_rank"`
+	FirstTgid   uint32 `c:"first_tgid"`
+	FirstTid    uint32 `c:"first_tid"`
+	LastTgid    uint32 `c:"last_tgid"`
+	LastTid     uint32 `c:"last_tid"`
+	Dtype       uint32 `c:"dtype"`
+	UID         uint32 `c:"uid"`
 }
 
 // CgroupPolicyEvent is struct cosched_cgroup_policy_event.
@@ -182,6 +319,8 @@ const (
 	IocJoin  = iocRW | unsafe.Sizeof(JoinArgs{})<<16 | IocMagic<<8 | 0x01
 	IocEnter = iocRW | unsafe.Sizeof(EnterArgs{})<<16 | IocMagic<<8 | 0x02
 	IocExit  = iocRW | unsafe.Sizeof(ExitArgs{})<<16 | IocMagic<<8 | 0x03
+	IocWait  = iocRW | unsafe.Sizeof(WaitArgs{})<<16 | IocMagic<<8 | 0x04
+	IocBatch = iocRW | unsafe.Sizeof(BatchArgs{})<<16 | IocMagic<<8 | 0x05
 
 	iocRW = (iocRead | iocWrite) << 30
 )

@@ -24,8 +24,16 @@ var structs = map[string]any{
 	"cosched_join_args":           uapi.JoinArgs{},
 	"cosched_enter_args":          uapi.EnterArgs{},
 	"cosched_exit_args":           uapi.ExitArgs{},
+	"cosched_wait_args":           uapi.WaitArgs{},
+	"cosched_batch_entry":         uapi.BatchEntry{},
+	"cosched_batch_args":          uapi.BatchArgs{},
+	"cosched_page":                uapi.Page{},
 	"cosched_collective_event":    uapi.CollectiveEvent{},
+	"cosched_barrier_event":       uapi.BarrierEvent{},
 	"cosched_cgroup_policy_event": uapi.CgroupPolicyEvent{},
+	"cosched_hint_header":         uapi.HintHeader{},
+	"cosched_hint_cell":           uapi.HintCell{},
+	"cosched_hint_reply":          uapi.HintReply{},
 }
 
 // constants maps the name in C to the mirrored value.
@@ -67,6 +75,19 @@ var constants = map[string]uint64{
 	"COSCHED_IOC_JOIN":           uint64(uapi.IocJoin),
 	"COSCHED_IOC_ENTER":          uint64(uapi.IocEnter),
 	"COSCHED_IOC_EXIT":           uint64(uapi.IocExit),
+	"COSCHED_IOC_WAIT":           uint64(uapi.IocWait),
+	"COSCHED_IOC_BATCH":          uint64(uapi.IocBatch),
+	"COSCHED_MAX_BATCH":          uapi.MaxBatch,
+	"COSCHED_NO_TIMEOUT":         uapi.NoTimeout,
+	"COSCHED_FEATURE_WAIT":       uapi.FeatureWait,
+	"COSCHED_FEATURE_BATCH":      uapi.FeatureBatch,
+	"COSCHED_FEATURE_PAGE":       uapi.FeaturePage,
+	"COSCHED_FEATURE_BARRIER":    uapi.FeatureBarrier,
+	"COSCHED_FEATURES":           uapi.Features,
+	"COSCHED_LISTENS_COLLECTIVE": uapi.ListensCollective,
+	"COSCHED_LISTENS_BARRIER":    uapi.ListensBarrier,
+	"COSCHED_BARRIER_NO_DELAY":   uapi.BarrierNoDelay,
+	"COSCHED_BARRIER_DISTURBED":  uapi.BarrierDisturbed,
 	"COSCHED_PHASE_ENTER":        uapi.PhaseEnter,
 	"COSCHED_PHASE_EXIT":         uapi.PhaseExit,
 	"COSCHED_PHASE_ABORT":        uapi.PhaseAbort,
@@ -84,6 +105,28 @@ var constants = map[string]uint64{
 	"COSCHED_NR_PROFILES":        uapi.NrProfiles,
 }
 
+// hintConstants are those of the hint page.
+var hintConstants = map[string]uint64{
+	"COSCHED_HINT_VERSION":    uapi.HintVersion,
+	"COSCHED_HINT_CELLS":      uapi.HintCells,
+	"COSCHED_HINT_PROCESS":    uapi.HintProcess,
+	"COSCHED_HINT_LABELS":     uapi.HintLabels,
+	"COSCHED_HINT_NR_LABELS":  uapi.HintNrLabels,
+	"COSCHED_HINT_THREADS":    uapi.HintThreads,
+	"COSCHED_HINT_NR_THREADS": uapi.HintNrThreads,
+	"COSCHED_HINT_PROBES":     uapi.HintProbes,
+	"COSCHED_HINT_NONE":       uapi.HintNone,
+	"COSCHED_HINT_IDLE":       uapi.HintIdle,
+	"COSCHED_HINT_COMPUTE":    uapi.HintCompute,
+	"COSCHED_HINT_COLLECTIVE": uapi.HintCollective,
+	"COSCHED_HINT_IO":         uapi.HintIO,
+	"COSCHED_HINT_LOAD":       uapi.HintLoad,
+	"COSCHED_HINT_PREFILL":    uapi.HintPrefill,
+	"COSCHED_HINT_DECODE":     uapi.HintDecode,
+	"COSCHED_HINT_CHECKPOINT": uapi.HintCheckpoint,
+	"COSCHED_NR_HINT_PHASES":  uapi.NrHintPhases,
+}
+
 func layout() []string {
 	var lines []string
 	for name, value := range structs {
@@ -95,8 +138,10 @@ func layout() []string {
 				f.Tag.Get("c"), f.Offset, f.Type.Size()))
 		}
 	}
-	for name, value := range constants {
-		lines = append(lines, fmt.Sprintf("%s 0x%x", name, value))
+	for _, table := range []map[string]uint64{constants, hintConstants} {
+		for name, value := range table {
+			lines = append(lines, fmt.Sprintf("%s 0x%x", name, value))
+		}
 	}
 	slices.Sort(lines)
 	return lines

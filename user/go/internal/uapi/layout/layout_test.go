@@ -38,7 +38,7 @@ func namesInHeader(t *testing.T) []string {
 		names = append(names, m[1])
 	}
 	body := regexp.MustCompile(`(?s)struct (cosched_\w+) \{(.*?)\};`)
-	field := regexp.MustCompile(`(?m)^\t__\w+ (\w+);`)
+	field := regexp.MustCompile(`(?m)^\t__\w+ (\w+)(?:\[\d+\])?;`)
 	for _, m := range body.FindAllStringSubmatch(header, -1) {
 		names = append(names, m[1])
 		for _, f := range field.FindAllStringSubmatch(m[2], -1) {

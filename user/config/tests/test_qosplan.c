@@ -2,7 +2,7 @@
 /*
  * The plan on trees made up here: what it writes, what it refuses, and on
  * random trees that no write ever leaves a cgroup outside its parent.
- * Usage: test_plan [SEED]
+ * Usage: test_qosplan [SEED]
  */
 #include "common/cleanup.h"
 #include "config/plan.h"

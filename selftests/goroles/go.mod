@@ -1,0 +1,3 @@
+module goroles
+
+go 1.19

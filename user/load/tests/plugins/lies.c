@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A plug-in that is always far off. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+#include "load/tests/plugins/bad.h"
+
+static int64_t bad_predict(const struct cosched_predict_model *m,
+			const struct cosched_predict_device *d)
+{
+	(void)m;
+	(void)d;
+	return 3600000;
+}
+
+BAD_PLUGIN("lies", .predict_load = bad_predict);
