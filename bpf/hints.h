@@ -101,10 +101,11 @@ __noinline int hint_read(const struct task_struct *p __arg_trusted,
 	return 0;
 }
 
-/* A phase has an effect only where somebody enabled the cgroup. */
+/* A phase has an effect only where somebody enabled the cgroup, if at all. */
 static u8 hint_in_group(const struct task_ctx *t, const struct group *g)
 {
-	return g->class >= COSCHED_CLASS_PROFILE ? t->phase : COSCHED_HINT_NONE;
+	return hints_act && g->class >= COSCHED_CLASS_PROFILE ?
+		       t->phase : COSCHED_HINT_NONE;
 }
 
 static bool hint_is_due(const struct task_ctx *t)

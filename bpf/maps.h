@@ -43,6 +43,12 @@ const volatile __u64 starve_ns = 5000 * MS;
  */
 const volatile __u64 held_most_ns = 8000 * MS;
 
+/*
+ * Do phases that programs say they are in have an effect? Else they are read and
+ * counted only.
+ */
+const volatile bool hints_act;
+
 /* Only for the loader: it sets the flag in the ops table to match. */
 const volatile bool switch_partial;
 

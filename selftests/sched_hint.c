@@ -383,4 +383,4 @@ TEST(truth_helps)
 	end_run(NR_LOADS);
 }
 
-TAP_MAIN(scheduler_for_all)
+TAP_MAIN(hinted_scheduler_for_all)

@@ -114,6 +114,11 @@ void must_load_scheduler(void)
 	must_load("--no-restart");
 }
 
+void must_load_hinted_scheduler(void)
+{
+	must_load("--hints-act");
+}
+
 void must_load_lasting_scheduler(void)
 {
 	must_load(NULL);
@@ -136,6 +141,13 @@ void must_unload_scheduler(void)
 	CHECK(WIFEXITED(status) && !WEXITSTATUS(status),
 	      "coschedd ended with wait status %d", status);
 	CHECK(scheduler_becomes("disabled", LOAD_MS), "still loaded");
+}
+
+const char *hinted_scheduler_for_all(void)
+{
+	must_load_hinted_scheduler();
+	atexit(must_unload_scheduler);
+	return NULL;
 }
 
 const char *scheduler_for_all(void)

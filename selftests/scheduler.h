@@ -19,6 +19,9 @@ void must_load_scheduler(void);
 /* Alike, but a daemon that loads again what the kernel has ended. */
 void must_load_lasting_scheduler(void);
 
+/* As must_load_scheduler(), with hints that have an effect. */
+void must_load_hinted_scheduler(void);
+
 /* Start that daemon and do not wait; returns its process id. */
 pid_t must_start_daemon(void);
 
@@ -30,6 +33,8 @@ int scheduler_becomes(const char *state, int ms);
  * Tests call the functions here as if each had its own.
  */
 const char *scheduler_for_all(void);
+/* With hints that have an effect. */
+const char *hinted_scheduler_for_all(void);
 
 /* Are tests about our scheduler, not about the kernel's own? */
 bool scheduler_is_wanted(void);

@@ -236,6 +236,18 @@ static void limit(int what, rlim_t most)
 	(void)setrlimit(what, &lim);
 }
 
+/*
+ * It says nothing, and must not hold what the daemon was started with: who waits
+ * for the end of a pipe would wait for ours.
+ */
+static bool leave_streams(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	return fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 &&
+	       dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0;
+}
+
 /* In the process of its own. */
 static void inspect(int fd, pid_t parent)
 {
@@ -245,7 +257,7 @@ static void inspect(int fd, pid_t parent)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "coschedd-go");
-	if (!in || getppid() != parent || dup2(fd, 3) != 3)
+	if (!in || getppid() != parent || dup2(fd, 3) != 3 || !leave_streams())
 		_exit(1);
 	(void)close_range(4, ~0U, 0);
 	in->fd = 3;

@@ -164,6 +164,7 @@ static int set_topology(struct cosched_bpf *skel, char *err, size_t err_size)
 static void set_parameters(struct cosched_bpf *skel,
 			   const struct cosched_loader_config *config)
 {
+	skel->rodata->hints_act = config->hints_act;
 	if (config->timeout_ms) {
 		skel->struct_ops.cosched_ops->timeout_ms = config->timeout_ms;
 		skel->rodata->held_most_ns = (__u64)config->timeout_ms *

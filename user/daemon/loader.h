@@ -17,6 +17,7 @@ struct cosched_loader;
 
 struct cosched_loader_config {
 	bool partial;		/* only tasks of policy SCHED_EXT */
+	bool hints_act;		/* phases that programs tell have an effect */
 	__u32 timeout_ms;	/* of the kernel's watchdog, 0: as built */
 	__u64 slice_ns;		/* of the profile "default" and of tasks that
 				 * are not enabled, 0: as built */

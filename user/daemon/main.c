@@ -29,7 +29,7 @@
 #include <systemd/sd-daemon.h>
 
 struct options {
-	bool foreground, partial, no_restart, no_go, no_log, verbose, help, version;
+	bool foreground, partial, no_restart, no_go, no_log, hints_act, verbose, help, version;
 	__u64 timeout_ms, slice_us, max_restarts, log_days, log_mbytes;
 	const char *config, *log_dir;
 };
@@ -56,6 +56,8 @@ static const struct cosched_option option_table[] = {
 	  "FILE", "classes and tenants (" COSCHED_CONFIG_FILE ")" },
 	FLAG("no-restart", 0, no_restart,
 	     "end when the kernel ended the scheduler"),
+	FLAG("hints-act", 0, hints_act,
+	     "let hints of programs have an effect (experimental)"),
 	FLAG("no-go", 0, no_go, "do not look for Go programs"),
 	{ "log-dir", 0, COSCHED_OPT_STRING, offsetof(struct options, log_dir), 0,
 	  0, "DIR", "directory of the log on disk (" COSCHED_AUDIT_DIR ")" },
@@ -330,6 +332,7 @@ static int run(const struct options *o, int ready_fd)
 	struct cosched_supervisor_config config = {
 		.loader = {
 			.partial = o->partial,
+			.hints_act = o->hints_act,
 			.timeout_ms = (__u32)o->timeout_ms,
 			.slice_ns = o->slice_us * 1000,
 			.verbose = o->verbose,
