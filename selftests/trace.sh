@@ -101,7 +101,7 @@ jitter() {
 	kill $pid
 	wait $pid 2> /dev/null
 	pid=
-	later - 's["go"] and s["delay"] and s["netpoll"]["count"]' j
+	later - 's["delay"] and s["netpoll"]["count"]' j
 	later - 'len(s["worst"]) == 10 and s["worst"][0]["delay_ns"] >= s["worst"][9]["delay_ns"]' j
 }
 
