@@ -94,14 +94,20 @@ lost() {
 	later "$tmp/c" 's["lost"] > 0 and names["Running"] and s["switches"] > 100' c.out
 }
 
+runs_tracee() {
+	[ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$tracee")" ]
+}
+
 jitter() {
 	"$tracee" -duration 300s > /dev/null &
 	pid=$!
+	# Until then it is a shell, which has no roles.
+	wait_for 60 runs_tracee $pid
 	check "jitter" sh -c "cosched jitter $pid -d 1 --json > $tmp/j"
 	kill $pid
 	wait $pid 2> /dev/null
 	pid=
-	later - 's["delay"] and s["netpoll"]["count"]' j
+	later - 's["go"] and s["delay"] and s["netpoll"]["count"]' j
 	later - 'len(s["worst"]) == 10 and s["worst"][0]["delay_ns"] >= s["worst"][9]["delay_ns"]' j
 }
 
