@@ -51,9 +51,9 @@ int cosched_file_read_u64(const char *path, __u64 *ret_value)
 	return cosched_parse_u64(buf, 0, UINT64_MAX, ret_value);
 }
 
-int cosched_file_write(const char *path, const char *text)
+int cosched_file_write_as(const char *path, int flags, const char *text)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | flags);
 	size_t len = strlen(text);
 	ssize_t n;
 
@@ -65,6 +65,11 @@ int cosched_file_write(const char *path, const char *text)
 	if (n < 0)
 		return -errno;
 	return (size_t)n == len ? 0 : -EIO;
+}
+
+int cosched_file_write(const char *path, const char *text)
+{
+	return cosched_file_write_as(path, 0, text);
 }
 
 bool cosched_file_exists(const char *path)

@@ -20,6 +20,9 @@ int cosched_file_read_u64(const char *path, __u64 *ret_value);
 /* Write @text in one write(2). Returns 0 or a negative errno. */
 int cosched_file_write(const char *path, const char *text);
 
+/* The same, with more @flags of open(2) than O_WRONLY and O_CLOEXEC. */
+int cosched_file_write_as(const char *path, int flags, const char *text);
+
 bool cosched_file_exists(const char *path);
 
 /*

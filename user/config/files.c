@@ -3,7 +3,6 @@
  * Values of cgroups in their files. Owns how a value becomes one or more
  * writes; never follows a link, never waits for memory to be reclaimed.
  */
-#include "common/cleanup.h"
 #include "common/file.h"
 #include "config/lines.h"
 #include "config/snapshot.h"
@@ -18,19 +17,8 @@
 static int write_file(const char *path, const char *text)
 {
 	/* O_NONBLOCK: memory.high and memory.max do not reclaim at once. */
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW |
-						    O_NONBLOCK | O_CLOEXEC);
-	size_t len = strlen(text);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	do {
-		n = write(fd, text, len);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
+	return cosched_file_write_as(path, O_TRUNC | O_NOFOLLOW | O_NONBLOCK,
+				     text);
 }
 
 static const char *knob_file(int setting)
