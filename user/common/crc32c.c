@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* CRC32C: eight bytes a step, by instruction or by table. */
-#include "log/crc32c.h"
+#include "common/crc32c.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static void make_table(void)
 				      table[0][table[j - 1][i] & 0xff];
 }
 
-__u32 cosched_log_crc32c_table(__u32 crc, const void *data, size_t size)
+__u32 cosched_crc32c_table(__u32 crc, const void *data, size_t size)
 {
 	const __u8 *p = data;
 
@@ -64,11 +64,11 @@ static __u32 crc32c_sse42(__u32 crc, const void *data, size_t size)
 }
 #endif
 
-__u32 cosched_log_crc32c(__u32 crc, const void *data, size_t size)
+__u32 cosched_crc32c(__u32 crc, const void *data, size_t size)
 {
 #ifdef __x86_64__
 	if (__builtin_cpu_supports("sse4.2"))
 		return crc32c_sse42(crc, data, size);
 #endif
-	return cosched_log_crc32c_table(crc, data, size);
+	return cosched_crc32c_table(crc, data, size);
 }

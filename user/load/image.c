@@ -6,7 +6,7 @@
 #include "load/image.h"
 
 #include "common/cleanup.h"
-#include "load/crc32c.h"
+#include "common/crc32c.h"
 
 #include <cosched/weights_image.h>
 
@@ -382,7 +382,7 @@ void load_image_write_table(struct load_image *image,
 	}
 	h->names_offset = (uint64_t)(names - (char *)h);
 	h->names_size = (uint64_t)(name - names);
-	h->table_crc32c = load_crc32c(0, t, h->names_offset - sizeof(*h) + h->names_size);
+	h->table_crc32c = cosched_crc32c(0, t, h->names_offset - sizeof(*h) + h->names_size);
 }
 
 void load_image_look_at_pages(struct load_image *image)

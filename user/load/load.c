@@ -3,7 +3,7 @@
  * libcosched_load: the public interface. Puts model, plan, image and a way of
  * reading together; owns the order in which they come and go.
  */
-#include "load/crc32c.h"
+#include "common/crc32c.h"
 #include "load/job.h"
 #include "load/options.h"
 
@@ -390,7 +390,7 @@ static void *checksum_thread(void *arg)
 	uint32_t i;
 
 	while ((i = atomic_fetch_add(&c->next, 1)) < m->nr_tensors)
-		m->tensors[i].crc32c = load_crc32c(0, c->load->image.base +
+		m->tensors[i].crc32c = cosched_crc32c(0, c->load->image.base +
 						      m->tensors[i].image_offset,
 						   m->tensors[i].bytes);
 	return NULL;

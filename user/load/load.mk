@@ -12,7 +12,7 @@ LOAD_PLUGINS := build/lib/cosched/predict/ema.so build/lib/cosched/predict/linea
 LOAD_HOST := build/libexec/predict-host
 LOAD_BAD := $(patsubst user/load/tests/plugins/%.c,build/test/plugins/%.so, \
 	$(wildcard user/load/tests/plugins/*.c))
-LOAD_COMMON := user/common/text.c user/common/file.c
+LOAD_COMMON := user/common/crc32c.c user/common/text.c user/common/file.c
 LOAD_OUT := build/user/load-pic
 LOAD_LIBS := -luring -lsystemd -lm -pthread
 LOAD_CPPFLAGS := $(USER_CPPFLAGS) -Iinclude \

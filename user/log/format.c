@@ -3,7 +3,7 @@
 #include "log/format.h"
 
 #include "log/cosched_log.h"
-#include "log/crc32c.h"
+#include "common/crc32c.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,9 +18,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 static __u32 header_crc(const struct cosched_log_header *h)
 {
 	size_t behind = offsetof(struct cosched_log_header, version);
-	__u32 crc = cosched_log_crc32c(0, h->magic, sizeof(h->magic));
+	__u32 crc = cosched_crc32c(0, h->magic, sizeof(h->magic));
 
-	return cosched_log_crc32c(crc, (const char *)h + behind,
+	return cosched_crc32c(crc, (const char *)h + behind,
 				  sizeof(*h) - behind);
 }
 
@@ -40,22 +40,22 @@ bool cosched_log_header_is_valid(const struct cosched_log_header *h)
 
 __u32 cosched_log_header_seed(const struct cosched_log_header *h)
 {
-	return cosched_log_crc32c(0, h->nonce, sizeof(h->nonce));
+	return cosched_crc32c(0, h->nonce, sizeof(h->nonce));
 }
 
 static __u32 frame_crc(const struct cosched_log_frame *f, __u32 seed)
 {
 	size_t behind = offsetof(struct cosched_log_frame, length);
 
-	return cosched_log_crc32c(seed, (const char *)f + behind,
+	return cosched_crc32c(seed, (const char *)f + behind,
 				  sizeof(*f) - behind);
 }
 
 static __u32 record_crc(const struct cosched_log_record *r, __u32 seed, __u64 id)
 {
-	__u32 crc = cosched_log_crc32c(seed, &id, sizeof(id));
+	__u32 crc = cosched_crc32c(seed, &id, sizeof(id));
 
-	return cosched_log_crc32c(crc, &r->length,
+	return cosched_crc32c(crc, &r->length,
 				  cosched_log_record_bytes(r->length) -
 					  sizeof(r->crc));
 }

@@ -7,7 +7,7 @@
 # programs that link it; adds to HOST_TESTS and FUZZ_TARGETS.
 # Needs: USER_* of user/user.mk.
 
-LOG_SRC := $(wildcard user/log/*.c)
+LOG_SRC := $(wildcard user/log/*.c) user/common/crc32c.c
 LOG_OBJ := $(patsubst user/%.c,$(USER_OUT)/%.o,$(LOG_SRC))
 LOG_LIB := build/lib/libcosched_log.a
 LOG_LIBS := -luring -pthread
@@ -15,7 +15,7 @@ LOG_SO := build/lib/libcosched_log.so.0
 LOG_PC := build/lib/pkgconfig/libcosched_log.pc
 LOG_TESTS := test_log_format test_log_scan test_log_writer test_log_fault test_log_crash
 
-LOG_PURE := user/log/crc32c.c user/log/format.c user/log/template.c user/log/scan.c
+LOG_PURE := user/common/crc32c.c user/log/format.c user/log/template.c user/log/scan.c
 
 .PHONY: log
 log: $(LOG_LIB) $(LOG_SO) $(LOG_PC) build/examples/log build/bin/logbench

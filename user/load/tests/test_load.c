@@ -2,7 +2,7 @@
 /* Loading: every way of reading gives the same bytes, and faults do not change them. */
 #include "check.h"
 #include "common/cleanup.h"
-#include "load/crc32c.h"
+#include "common/crc32c.h"
 #include "load/job.h"
 #include "maker.h"
 
@@ -308,7 +308,7 @@ static void check_image(int fd, uint32_t count)
 	CHECK(base != MAP_FAILED && !memcmp(h->magic, COSCHED_IMAGE_MAGIC, 8) && h->complete &&
 	      h->nr_tensors == count && h->image_size == (uint64_t)st.st_size, "header");
 	t = (const void *)(base + h->tensors_offset);
-	CHECK(h->table_crc32c == load_crc32c(0, t, count * sizeof(*t) + h->names_size),
+	CHECK(h->table_crc32c == cosched_crc32c(0, t, count * sizeof(*t) + h->names_size),
 	      "checksum of the table");
 	for (i = 0; i < count; i++) {
 		const char *name = base + h->names_offset + t[i].name_offset;
@@ -316,7 +316,7 @@ static void check_image(int fd, uint32_t count)
 
 		wrong += strlen(name) != t[i].name_size ||
 			 data[7] != maker_byte(number_of(name), 7) ||
-			 t[i].crc32c != load_crc32c(0, data, t[i].bytes) || !t[i].crc32c;
+			 t[i].crc32c != cosched_crc32c(0, data, t[i].bytes) || !t[i].crc32c;
 	}
 	CHECK(!wrong, "tensors of the image");
 	(void)munmap((void *)base, (size_t)st.st_size);
