@@ -21,6 +21,7 @@
 #include "numa.h"
 #include "policy/role.h"
 #include "stats.h"
+#include "tid.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -113,19 +114,6 @@ static inline u64 read_user_word(u64 addr)
 	if (bpf_probe_read_user(&word, sizeof(word), (void *)addr))
 		return 0;
 	return word;
-}
-
-/* The number by which @p knows itself, that of its PID namespace. */
-static u32 own_tid(const struct task_struct *p)
-{
-	struct pid *pid = BPF_CORE_READ(p, thread_pid);
-	u32 level = BPF_CORE_READ(pid, level), nr = 0;
-
-	bpf_core_read(&nr, sizeof(nr),
-		      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			      (u64)level * bpf_core_type_size(struct upid) +
-			      bpf_core_field_offset(struct upid, nr));
-	return nr;
 }
 
 /*

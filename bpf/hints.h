@@ -18,6 +18,7 @@
 #include "maps.h"
 #include "policy/hint.h"
 #include "stats.h"
+#include "tid.h"
 
 struct hint_page {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -38,18 +39,6 @@ struct {
 
 /* The daemon counts changes of hint_pages, so that tasks know when to look. */
 __u32 hint_changes;
-
-/* The number by which @p knows itself: that in its own pid namespace. */
-static u32 hint_own_tid(const struct task_struct *p)
-{
-	struct pid *pid = p->thread_pid;
-	struct upid own = {};
-
-	if (pid)
-		bpf_probe_read_kernel(&own, sizeof(own),
-				      &pid->numbers[pid->level]);
-	return own.nr;
-}
 
 /* The hint in cell @index of @page, if it is @owner's, or with 0 anybody's. */
 static bool hint_from(void *page, u32 index, u32 owner, struct hint *ret_hint)
@@ -89,7 +78,7 @@ __noinline int hint_read(const struct task_struct *p __arg_trusted,
 	struct hint hint = {};
 
 	if (t->hint_seen != changes || !t->tid)
-		t->tid = hint_own_tid(p);
+		t->tid = own_tid(p);
 	t->hint_seen = changes;
 	t->has_page = page;
 	if (page && !hint_from_thread(page, t->tid, &hint))

@@ -18,6 +18,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "tid.h"
 #include "trace_intf.h"
 #include "trace_go.h"
 
@@ -156,19 +157,6 @@ static __always_inline void submit(void *record)
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
-static __u32 ns_id(struct task_struct *p)
-{
-	struct pid *pid = BPF_CORE_READ(p, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	struct upid upid = {};
-
-	if (bpf_probe_read_kernel(&upid, sizeof(upid), (void *)pid +
-				  bpf_core_field_offset(pid->numbers) +
-				  level * bpf_core_type_size(struct upid)))
-		return 0;
-	return upid.nr;
-}
-
 static void record_name(struct task_struct *p, __u64 now, bool exec)
 {
 	struct cosched_trace_task *r;
@@ -176,8 +164,8 @@ static void record_name(struct task_struct *p, __u64 now, bool exec)
 	r = reserve(p, COSCHED_TRACE_TASK, sizeof(*r), now);
 	if (!r)
 		return;
-	r->ns_tid = ns_id(p);
-	r->ns_tgid = ns_id(p->group_leader);
+	r->ns_tid = own_tid(p);
+	r->ns_tgid = own_tid(p->group_leader);
 	r->kthread = !!(p->flags & PF_KTHREAD);
 	r->exec = exec;
 	__builtin_memcpy(r->name, p->comm, sizeof(r->name));
@@ -267,7 +255,7 @@ static void describe_go(struct cosched_trace_switch *r, struct task_struct *prev
 		return;
 	go = bpf_map_lookup_elem(&go_programs, &tgid);
 	if (go)
-		go_describe(r, prev, go, ns_id(prev));
+		go_describe(r, prev, go, own_tid(prev));
 }
 
 /* Policies: SCHED_NORMAL, SCHED_BATCH and SCHED_IDLE are ordinary. */
@@ -440,8 +428,8 @@ int BPF_PROG(on_rename, struct task_struct *p, const char *name)
 	r = reserve(p, COSCHED_TRACE_TASK, sizeof(*r), now);
 	if (!r)
 		return 0;
-	r->ns_tid = ns_id(p);
-	r->ns_tgid = ns_id(p->group_leader);
+	r->ns_tid = own_tid(p);
+	r->ns_tgid = own_tid(p->group_leader);
 	r->kthread = !!(p->flags & PF_KTHREAD);
 	r->exec = 0;
 	/* The task still has the old one. */
