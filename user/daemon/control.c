@@ -175,31 +175,16 @@ static int get_status(sd_varlink *link, json *parameters,
 		SD_JSON_BUILD_PAIR_VARIANT("features", features));
 }
 
-static int build_counters(const struct cosched_stats *stats, json **ret)
+/* An object with the @n numbers of @values by the names that @name has for them. */
+static int build_named(const char *(*name)(unsigned int i), const __u64 *values,
+		       unsigned int n, json **ret)
 {
 	_cleanup_json_ json *v = NULL;
 	unsigned int i;
 	int r;
 
-	for (i = 0; i < COSCHED_NR_STATS; i++) {
-		r = sd_json_variant_set_field_unsigned(
-			&v, cosched_counter_name(i), stats->counter[i]);
-		if (r < 0)
-			return r;
-	}
-	*ret = cosched_take(v);
-	return 0;
-}
-
-static int build_go_roles(const struct cosched_stats *stats, json **ret)
-{
-	_cleanup_json_ json *v = NULL;
-	unsigned int i;
-	int r;
-
-	for (i = 0; i < COSCHED_NR_GO_ROLES; i++) {
-		r = sd_json_variant_set_field_unsigned(
-			&v, cosched_go_role_name(i), stats->go_samples[i]);
+	for (i = 0; i < n; i++) {
+		r = sd_json_variant_set_field_unsigned(&v, name(i), values[i]);
 		if (r < 0)
 			return r;
 	}
@@ -371,7 +356,8 @@ static int get_stats(sd_varlink *link, json *parameters,
 				"state", cosched_daemon_state_name(s->state)));
 	r = cosched_loader_stats(s->loader, &stats);
 	if (r >= 0)
-		r = build_counters(&stats, &counters);
+		r = build_named(cosched_counter_name, stats.counter,
+				COSCHED_NR_STATS, &counters);
 	if (r >= 0)
 		r = build_classes(&stats, &classes);
 	if (r >= 0)
@@ -379,7 +365,8 @@ static int get_stats(sd_varlink *link, json *parameters,
 	if (r >= 0)
 		r = build_phases(&stats, &phases);
 	if (r >= 0)
-		r = build_go_roles(&stats, &go_roles);
+		r = build_named(cosched_go_role_name, stats.go_samples,
+				COSCHED_NR_GO_ROLES, &go_roles);
 	if (r < 0)
 		return r;
 	return sd_varlink_replybo(

@@ -4,6 +4,7 @@
 # writers of timelines. Included by the top Makefile after user.mk.
 
 TRACE_SRC := $(wildcard user/trace/*.c)
+TRACE_COMMON := user/common/text.c user/common/names.c
 TRACE_PURE := $(filter-out user/trace/recorder.c user/trace/gofind.c,$(TRACE_SRC))
 
 build/bin/cosched: $(call user_obj,$(TRACE_SRC))
@@ -24,13 +25,13 @@ HOST_TESTS += build/test/test_trace
 FUZZ_TARGETS += build/test/fuzz_timeline
 
 build/test/test_trace: user/trace/tests/test_trace.c $(TRACE_PURE) \
-		user/common/text.c $(wildcard user/trace/*.h user/trace/tests/*.h)
+		$(TRACE_COMMON) $(wildcard user/trace/*.h user/trace/tests/*.h)
 	@echo "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_SAN) -Iuser/common/tests \
 		-Iuser/trace/tests -o $@ $(filter %.c,$^)
 
-build/test/fuzz_%: user/trace/tests/fuzz_%.c $(TRACE_PURE) user/common/text.c \
+build/test/fuzz_%: user/trace/tests/fuzz_%.c $(TRACE_PURE) $(TRACE_COMMON) \
 		$(wildcard user/trace/*.h user/trace/tests/*.h)
 	@echo "  FUZZ    $@"
 	@mkdir -p $(@D)
@@ -48,7 +49,7 @@ $(TRACEE): $(wildcard user/go/internal/tracee/*.go)
 selftests: $(TRACEE)
 
 build/test/gojoin_dump: user/trace/tests/gojoin_dump.c $(TRACE_PURE) \
-		user/common/text.c $(wildcard user/trace/*.h user/trace/tests/*.h)
+		$(TRACE_COMMON) $(wildcard user/trace/*.h user/trace/tests/*.h)
 	@echo "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CPPFLAGS) $(USER_SAN) -Iuser/trace/tests -o $@ \
