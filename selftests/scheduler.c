@@ -71,7 +71,8 @@ int scheduler_becomes(const char *state, int ms)
 	return wait_for(is_state, (void *)state, ms);
 }
 
-static void must_start(const char *option)
+/* With these options; NULL: with fewer. */
+static void must_start(const char *option, const char *more)
 {
 	owner = getpid();
 	/* That of a test that failed before goes when its daemon has ended. */
@@ -85,12 +86,12 @@ static void must_start(const char *option)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		dup2(out, STDOUT_FILENO);
 		dup2(out, STDERR_FILENO);
-		execl(DAEMON, DAEMON, "--foreground", option, NULL);
+		execl(DAEMON, DAEMON, "--foreground", option, more, NULL);
 		_exit(127);
 	}
 }
 
-static void must_load(const char *option)
+static void must_load(const char *option, const char *more)
 {
 	if (!scheduler_is_wanted()) {
 		REQUIRE(is_state("disabled"), "a scheduler is loaded");
@@ -101,7 +102,7 @@ static void must_load(const char *option)
 		starved_before = scheduler_counter("starved");
 		return;
 	}
-	must_start(option);
+	must_start(option, more);
 	REQUIRE(scheduler_becomes("enabled", LOAD_MS),
 		"not enabled after %d ms, see %s", LOAD_MS, daemon_log());
 	/* Loading its last program takes CPU time, too. */
@@ -111,22 +112,22 @@ static void must_load(const char *option)
 
 void must_load_scheduler(void)
 {
-	must_load("--no-restart");
+	must_load("--no-restart", NULL);
 }
 
 void must_load_hinted_scheduler(void)
 {
-	must_load("--hints-act");
+	must_load("--no-restart", "--hints-act");
 }
 
 void must_load_lasting_scheduler(void)
 {
-	must_load(NULL);
+	must_load(NULL, NULL);
 }
 
 pid_t must_start_daemon(void)
 {
-	must_start(NULL);
+	must_start(NULL, NULL);
 	return daemon_pid;
 }
 
@@ -143,18 +144,21 @@ void must_unload_scheduler(void)
 	CHECK(scheduler_becomes("disabled", LOAD_MS), "still loaded");
 }
 
-const char *hinted_scheduler_for_all(void)
+static const char *for_all(void (*must)(void))
 {
-	must_load_hinted_scheduler();
+	must();
 	atexit(must_unload_scheduler);
 	return NULL;
 }
 
 const char *scheduler_for_all(void)
 {
-	must_load_scheduler();
-	atexit(must_unload_scheduler);
-	return NULL;
+	return for_all(must_load_scheduler);
+}
+
+const char *hinted_scheduler_for_all(void)
+{
+	return for_all(must_load_hinted_scheduler);
 }
 
 long long scheduler_starved(void)
